@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Everything that knowscale links, found where the distribution or Spack put it.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(MPI REQUIRED COMPONENTS C)
+set(HDF5_PREFER_PARALLEL ON)
+find_package(HDF5 REQUIRED COMPONENTS C HL)
+if(NOT HDF5_IS_PARALLEL)
+  message(FATAL_ERROR "The HDF5 that was found (${HDF5_C_LIBRARIES}) is not a parallel build: "
+    "install libhdf5-openmpi-dev, or hdf5 +mpi +hl with Spack")
+endif()
+find_package(TBB REQUIRED)
+find_package(fmt REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(tomlplusplus REQUIRED)
+find_package(hwy REQUIRED)
+pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
+pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
+find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
+
+# MPI in C alone: the deprecated C++ bindings of Open MPI stay out.
+add_library(knowscale_mpi INTERFACE)
+target_link_libraries(knowscale_mpi INTERFACE MPI::MPI_C)
+target_compile_definitions(knowscale_mpi INTERFACE OMPI_SKIP_MPICXX)
+add_library(knowscale_hdf5 INTERFACE)
+target_link_libraries(knowscale_hdf5 INTERFACE knowscale_mpi hdf5::hdf5 hdf5::hdf5_hl)
+add_library(knowscale_random123 INTERFACE)
+target_include_directories(knowscale_random123 SYSTEM INTERFACE $<BUILD_INTERFACE:${RANDOM123_INCLUDE_DIR}>)

@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A folder of src/ is a static library knowscale::<layer> whose headers stand beside its sources.
+
+function(knowscale_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    target_compile_options(${target} PRIVATE -Wno-restrict)  # false alarms on std::string (GCC bug 105329)
+  endif()
+  if(KNOWSCALE_WERROR)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+endfunction()
+
+# knowscale_library(layer SOURCES a.cpp ... PUBLIC deps... PRIVATE deps...)
+function(knowscale_library layer)
+  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  set(target knowscale_${layer})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  add_library(knowscale::${layer} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${layer} POSITION_INDEPENDENT_CODE ON)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(${target} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/knowscale>)
+  target_link_libraries(${target} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
+  knowscale_warnings(${target})
+  set_property(GLOBAL APPEND PROPERTY KNOWSCALE_LAYERS ${target})
+endfunction()

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `packed`: one allreduce of whole rows (o, l, m) with a merge of our own as its operator.
+//
+//   before: rank r holds its partial state P_r    after: every rank holds merge(P_0, ..., P_{p-1})
+#pragma once
+
+#include "comm/reduction.hpp"
+
+namespace knowscale::packed {
+
+template <class T>
+RowRange run(const Communicator& comm, Partial<T>& partial);
+
+// One allreduce of S bytes.
+Traffic traffic(const ReductionShape& shape);
+
+}  // namespace knowscale::packed

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Exact attention over one shard: the kernel table and the partial state that reductions merge.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/matrix.hpp"
+#include "kernels/threads.hpp"
+
+namespace knowscale {
+
+// How the columns of queries, keys and values divide into heads. Query head h attends with key/value head
+// h / (heads / kv_heads) (grouped-query attention: Ainslie et al., 2023).
+struct HeadShape {
+  std::int64_t heads = 1;
+  std::int64_t kv_heads = 1;  // divides heads
+  std::int64_t key_dim = 0;   // of one head
+  std::int64_t value_dim = 0;
+
+  std::int64_t kv_head_of(std::int64_t head) const { return head / (heads / kv_heads); }
+  bool operator==(const HeadShape&) const = default;
+};
+
+// softmax(scale Q K^T) V over the m keys of one shard; a view, nothing is owned.
+template <class T>
+struct AttentionInput {
+  MatrixView<const T> queries;  // n x (heads key_dim)
+  MatrixView<const T> keys;     // m x (kv_heads key_dim), m may be 0
+  MatrixView<const T> values;   // m x (kv_heads value_dim)
+  HeadShape shape;
+  T scale = 1;
+};
+
+// Partial state of n queries x h heads: row i h + head holds [o_0 .. o_{dv-1} | l | m] where
+//   m = max_k s_k,   l = sum_k exp(s_k - m),   o = sum_k exp(s_k - m) v_k   over the keys seen so far.
+// Rows are contiguous, so that a row is one element of a message. The identity (no key seen) is
+// o = 0, l = 0, m = -inf; lse = m + log l.
+template <class T>
+class Partial {
+ public:
+  Partial() = default;
+  Partial(std::int64_t queries, const HeadShape& shape);  // set to the identity
+
+  std::int64_t queries() const { return queries_; }
+  std::int64_t heads() const { return heads_; }
+  std::int64_t value_dim() const { return rows_.cols() - 2; }
+  std::int64_t row_count() const { return rows_.rows(); }
+  std::int64_t row_width() const { return rows_.cols(); }
+  MatrixView<T> rows() { return rows_.view(); }
+  MatrixView<const T> rows() const { return rows_.view(); }
+
+ private:
+  std::int64_t queries_ = 0;
+  std::int64_t heads_ = 0;
+  Matrix<T> rows_;
+};
+
+// Sets rows to the identity of merge().
+template <class T>
+void clear(MatrixView<T> rows);
+
+// into = into merged with from, row by row; exact in real numbers, associative and commutative up to
+// rounding. Two identities merge to the identity, without NaN.
+template <class T>
+void merge(MatrixView<T> into, MatrixView<const T> from);
+
+// Re-expresses rows against new maxima (at least their own): o, l scaled by exp(m - maxima[i]), m set.
+// A row with maxima[i] = -inf stays the identity.
+template <class T>
+void rescale(MatrixView<T> rows, std::span<const T> maxima);
+
+// out row i = o / l of rows row i, 0 where no key was seen. out is rows.rows x value_dim, contiguous.
+template <class T>
+void normalise(MatrixView<const T> rows, MatrixView<T> out);
+
+// One way of computing the partial state of a shard. `compute` overwrites `out`, whose size fits the input.
+template <class T>
+struct Kernel {
+  std::string_view name;
+  void (*compute)(const AttentionInput<T>& input, Partial<T>& out, const Threads& threads);
+  // Scratch bytes that `compute` takes beyond input and output.
+  std::int64_t (*scratch_bytes)(const HeadShape& shape, int threads);
+};
+
+// All kernels of this build, `reference` first.
+template <class T>
+std::span<const Kernel<T>> kernels();
+
+// The kernel of that name. Throws Error(usage) that lists the names there are.
+template <class T>
+const Kernel<T>& kernel_by_name(std::string_view name);
+
+}  // namespace knowscale

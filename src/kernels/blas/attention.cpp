@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Work is divided over (query tile, head), and over key ranges too where those are fewer than the threads
+// (split-KV), so that one query still uses every thread. Ranges merge in a fixed order.
+//
+//        keys ->  | block | block | ...          scores = scale Q_tile K_block^T      (GEMM)
+//   Q tile (256)  |  256 x 512 scores |          max, exp, sum in place               (softmax.cpp)
+//                                                o += weights V_block                 (GEMM)
+#include "kernels/blas/attention.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/blas/gemm.hpp"
+#include "kernels/blas/softmax.hpp"
+
+namespace knowscale::blas {
+namespace {
+
+// Chosen by bench/attention: see the table in bench/README.md.
+constexpr std::int64_t kQueryTile = 256;
+constexpr std::int64_t kKeyBlock = 512;
+
+// Streams the keys of `range` past one tile of queries of one head; overwrites the tile's rows of `out`
+// (row i of the tile is out.row(i), rows of other heads lie between them: `out` is strided).
+template <class T>
+void compute_tile(const AttentionInput<T>& input, RowRange tile, std::int64_t head, RowRange range,
+                  MatrixView<T> out) {
+  const HeadShape& shape = input.shape;
+  const std::int64_t kv_head = shape.kv_head_of(head);
+  const auto queries = input.queries.slice_rows(tile).slice_cols(head * shape.key_dim, shape.key_dim);
+  const auto keys = input.keys.slice_cols(kv_head * shape.key_dim, shape.key_dim);
+  const auto values = input.values.slice_cols(kv_head * shape.value_dim, shape.value_dim);
+  Matrix<T> scores(tile.size(), std::min(kKeyBlock, range.size()));
+  clear(out);
+  for (std::int64_t begin = range.begin; begin < range.end; begin += kKeyBlock) {
+    const RowRange block = {begin, std::min(begin + kKeyBlock, range.end)};
+    const MatrixView<T> tile_scores = {scores.data(), tile.size(), block.size(), scores.cols()};
+    gemm_transposed<T>(input.scale, queries, keys.slice_rows(block), T{0}, tile_scores);
+    softmax_block(tile_scores, out);
+    gemm<T>(T{1}, tile_scores, values.slice_rows(block), T{1}, out.slice_cols(0, shape.value_dim));
+  }
+}
+
+// Rows of one query tile and head inside a Partial: row stride `heads` rows.
+template <class T>
+MatrixView<T> rows_of(Partial<T>& partial, RowRange tile, std::int64_t head) {
+  const MatrixView<T> rows = partial.rows();
+  return {rows.row(tile.begin * partial.heads() + head), tile.size(), rows.cols, rows.stride * partial.heads()};
+}
+
+}  // namespace
+
+template <class T>
+void compute(const AttentionInput<T>& input, Partial<T>& out, const Threads& threads) {
+  const std::int64_t heads = input.shape.heads, keys = input.keys.rows;
+  // Tiles of equal size, enough of them that every thread has one where the queries suffice.
+  const std::int64_t tiles = (input.queries.rows + kQueryTile - 1) / kQueryTile;
+  const std::int64_t splits =
+      std::clamp<std::int64_t>((threads.count() + tiles * heads - 1) / std::max<std::int64_t>(tiles * heads, 1), 1,
+                               std::max<std::int64_t>(keys / kKeyBlock, 1));
+  std::vector<Partial<T>> others;
+  for (std::int64_t split = 1; split < splits; ++split) others.emplace_back(input.queries.rows, input.shape);
+
+  threads.parallel_for(splits * tiles * heads, [&](std::int64_t task) {
+    const std::int64_t split = task / (tiles * heads), head = task % heads;
+    const RowRange tile = row_range(input.queries.rows, tiles, task / heads % tiles);
+    Partial<T>& partial = split == 0 ? out : others[static_cast<std::size_t>(split - 1)];
+    compute_tile(input, tile, head, row_range(keys, splits, split), rows_of(partial, tile, head));
+  });
+  for (const Partial<T>& other : others) merge(out.rows(), other.rows());
+}
+
+template <class T>
+std::int64_t scratch_bytes(const HeadShape& shape, int threads) {
+  const std::int64_t tile = kQueryTile * kKeyBlock, split_state = kQueryTile * shape.heads * (shape.value_dim + 2);
+  return threads * (tile + split_state) * static_cast<std::int64_t>(sizeof(T));
+}
+
+template void compute(const AttentionInput<float>&, Partial<float>&, const Threads&);
+template void compute(const AttentionInput<double>&, Partial<double>&, const Threads&);
+template std::int64_t scratch_bytes<float>(const HeadShape&, int);
+template std::int64_t scratch_bytes<double>(const HeadShape&, int);
+
+}  // namespace knowscale::blas

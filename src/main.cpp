@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// MPI's lifetime, and the way from an exception to the exit status.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "cli/commands.hpp"
+#include "cli/launch.hpp"
+#include "cli/options.hpp"
+#include "comm/communicator.hpp"
+#include "core/error.hpp"
+#include "study/interrupt.hpp"
+
+namespace {
+
+using namespace knowscale;
+
+int status_of(ExitStatus status) { return static_cast<int>(status); }
+
+// One line that names value and remedy, whatever was in the message.
+void print_error(const char* message) { fmt::print(stderr, "knowscale: error: {}\n", message); }
+
+int run_with_mpi(const Options& options, int argc, char** argv) {
+  const MpiSession session(&argc, &argv);
+  try {
+    const Communicator world = Communicator::world();
+    try {
+      require_one_world(world.size());
+      catch_stop_signals();
+      return status_of(execute(options, world));
+    } catch (const CollectiveError& error) {
+      if (world.is_root()) print_error(error.what());
+      return status_of(error.status());
+    } catch (const Error& error) {
+      if (world.size() > 1) throw;
+      if (launch_rank() == 0) print_error(error.what());
+      return status_of(error.status());
+    }
+  } catch (const Error& error) {  // of one rank, while others may be waiting for it
+    print_error(error.what());
+    abort_all_ranks(status_of(error.status()));
+  } catch (const std::exception& error) {
+    print_error(error.what());
+    abort_all_ranks(status_of(ExitStatus::resource));
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const Options options = parse_options(argc, argv);
+    if (needs_mpi(options)) return run_with_mpi(options, argc, argv);
+    return launch_rank() == 0 ? status_of(execute_alone(options)) : status_of(ExitStatus::valid);
+  } catch (const Error& error) {
+    if (launch_rank() == 0) print_error(error.what());
+    return status_of(error.status());
+  }
+}

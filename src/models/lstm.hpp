@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `lstm`: the encoder-decoder baseline (Sutskever, Vinyals & Le 2014). The encoder reads the knowledge as a
+// prefix, one vector a step, then the sequence; the decoder writes n vectors from the state.
+//
+// What the structure lets run side by side does: the input projections of a shard need no state, so every
+// rank makes its own at once; the prefix is the same for all sequences, so it is read once; the sequences
+// of a batch are divided over the ranks. The recurrence itself is a chain through the ranks:
+//
+//   rank 0: project | read shard 0 |--h,c-->
+//   rank 1: project |    wait      | read shard 1 |--h,c--> ...   last: broadcast h,c; all: own sequences
+#pragma once
+
+#include "models/model.hpp"
+
+namespace knowscale::lstm_model {
+
+template <class T>
+std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend);
+
+// 8 H (D + H) FLOPs a step; the readout adds 2 H d a written vector.
+template <class T>
+Cost cost(const Case& c, const Backend<T>& backend);
+
+// Width of what the encoder reads in a step: a knowledge vector, with its value beside it where the set has
+// separate values. A token takes the leading d columns, the rest is 0.
+std::int64_t input_dim(const Case& c, bool separate_values);
+
+}  // namespace knowscale::lstm_model

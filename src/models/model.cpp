@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "models/model.hpp"
+
+#include <array>
+#include <string>
+
+#include "core/error.hpp"
+#include "models/knowledge.hpp"
+#include "models/lstm.hpp"
+
+namespace knowscale {
+
+template <class T>
+std::span<const Model<T>> models() {
+  static constexpr std::array<Model<T>, 2> table = {{
+      {"knowledge", true, false, knowledge_model::prepare<T>, knowledge_model::cost<T>},
+      {"lstm", false, true, lstm_model::prepare<T>, lstm_model::cost<T>},
+  }};
+  return table;
+}
+
+template <class T>
+const Model<T>& model_by_name(std::string_view name) {
+  std::string known;
+  for (const Model<T>& model : models<T>()) {
+    if (model.name == name) return model;
+    known += (known.empty() ? "" : ", ") + std::string(model.name);
+  }
+  throw Error(ExitStatus::usage, "model = \"" + std::string(name) + "\" is not in this build: use one of " + known);
+}
+
+template <class T>
+Backend<T> backend_of(const Case& c) {
+  if (!model_by_name<T>(c.model).attends) return {};
+  return {&kernel_by_name<T>(c.kernel), &reduction_by_name<T>(c.reduction)};
+}
+
+template std::span<const Model<float>> models();
+template std::span<const Model<double>> models();
+template const Model<float>& model_by_name(std::string_view);
+template const Model<double>& model_by_name(std::string_view);
+template Backend<float> backend_of(const Case&);
+template Backend<double> backend_of(const Case&);
+
+}  // namespace knowscale

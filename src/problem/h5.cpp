@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "problem/h5.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "core/error.hpp"
+
+namespace knowscale::h5 {
+namespace {
+
+// HDF5 prints its error stack unless told not to; our messages say it in one line.
+void silence() {
+  static const herr_t once = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  static_cast<void>(once);
+}
+
+Id open_attribute(hid_t location, const std::string& name) {
+  return {check(H5Aopen(location, name.c_str(), H5P_DEFAULT), file_name(location), "read its attribute " + name), H5Aclose};
+}
+
+Id make_attribute(hid_t location, const std::string& name, hid_t type) {
+  const Id space(H5Screate(H5S_SCALAR), H5Sclose);
+  return {check(H5Acreate2(location, name.c_str(), type, space, H5P_DEFAULT, H5P_DEFAULT), file_name(location),
+                "make its attribute " + name),
+          H5Aclose};
+}
+
+}  // namespace
+
+hid_t check(hid_t result, const std::string& where, const std::string& what) {
+  require(result >= 0, ExitStatus::resource, where + ": cannot " + what);
+  return result;
+}
+
+Id open_read_only(const std::string& path, hid_t access) {
+  silence();
+  require(std::ifstream(path).good(), ExitStatus::resource, path + ": " + std::strerror(errno) + ": give the path of an HDF5 file");
+  require(H5Fis_hdf5(path.c_str()) > 0, ExitStatus::resource, path + ": is not HDF5: give a knowledge-set or result file");
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
+  require(file >= 0, ExitStatus::resource, path + ": is truncated or damaged: copy or build it again");
+  return {file, H5Fclose};
+}
+
+Id open_group(hid_t location, const std::string& name) {
+  return {check(H5Gopen2(location, name.c_str(), H5P_DEFAULT), file_name(location), "open its group " + name), H5Gclose};
+}
+
+Id open_dataset(hid_t location, const std::string& name) {
+  return {check(H5Dopen2(location, name.c_str(), H5P_DEFAULT), file_name(location), "open its dataset " + name), H5Dclose};
+}
+
+bool exists(hid_t location, const std::string& name) { return H5Lexists(location, name.c_str(), H5P_DEFAULT) > 0; }
+
+std::vector<std::string> member_names(hid_t group) {
+  H5G_info_t info;
+  check(H5Gget_info(group, &info), file_name(group), "list a group");
+  std::vector<std::string> names;
+  for (hsize_t i = 0; i < info.nlinks; ++i) {
+    const ssize_t size = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
+    std::string name(static_cast<std::size_t>(std::max<ssize_t>(size, 0)), '\0');
+    H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name.data(), name.size() + 1, H5P_DEFAULT);
+    names.push_back(name);
+  }
+  return names;
+}
+
+std::vector<std::int64_t> extents(hid_t dataset) {
+  const Id space(H5Dget_space(dataset), H5Sclose);
+  std::vector<hsize_t> sizes(static_cast<std::size_t>(check(H5Sget_simple_extent_ndims(space), file_name(dataset), "read extents")));
+  H5Sget_simple_extent_dims(space, sizes.data(), nullptr);
+  return {sizes.begin(), sizes.end()};
+}
+
+bool has_attribute(hid_t location, const std::string& name) { return H5Aexists(location, name.c_str()) > 0; }
+
+std::int64_t read_integer(hid_t location, const std::string& name) {
+  const Id attribute = open_attribute(location, name);
+  std::int64_t value = 0;
+  check(H5Aread(attribute, H5T_NATIVE_INT64, &value), file_name(location), "read its attribute " + name + " as an integer");
+  return value;
+}
+
+std::string read_text(hid_t location, const std::string& name) {
+  const Id attribute = open_attribute(location, name);
+  const Id type(H5Aget_type(attribute), H5Tclose);
+  require(H5Tget_class(type) == H5T_STRING, ExitStatus::resource, file_name(location) + ": attribute " + name + " is no text");
+  if (H5Tis_variable_str(type) > 0) {
+    char* text = nullptr;
+    const Id memory(H5Tcopy(H5T_C_S1), H5Tclose);
+    H5Tset_size(memory, H5T_VARIABLE);
+    H5Tset_cset(memory, H5Tget_cset(type));
+    check(H5Aread(attribute, memory, &text), file_name(location), "read its attribute " + name);
+    std::string value = text == nullptr ? "" : text;
+    H5free_memory(text);
+    return value;
+  }
+  std::string value(H5Tget_size(type), '\0');
+  check(H5Aread(attribute, type, value.data()), file_name(location), "read its attribute " + name);
+  return value.c_str();  // up to the padding
+}
+
+void write_integer(hid_t location, const std::string& name, std::int64_t value) {
+  const Id attribute = make_attribute(location, name, H5T_STD_I64LE);
+  check(H5Awrite(attribute, H5T_NATIVE_INT64, &value), file_name(location), "write its attribute " + name);
+}
+
+void write_text(hid_t location, const std::string& name, const std::string& value) {
+  const Id type = text_type(value.size());
+  const Id attribute = make_attribute(location, name, type);
+  check(H5Awrite(attribute, type, value.empty() ? "\0" : value.data()), file_name(location), "write its attribute " + name);
+}
+
+Id text_type(std::size_t size) {
+  Id type(H5Tcopy(H5T_C_S1), H5Tclose);
+  H5Tset_size(type, std::max<std::size_t>(size, 1));
+  H5Tset_strpad(type, H5T_STR_NULLPAD);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+std::string file_name(hid_t location) {
+  const ssize_t size = H5Fget_name(location, nullptr, 0);
+  if (size <= 0) return "HDF5 file";
+  std::string name(static_cast<std::size_t>(size), '\0');
+  H5Fget_name(location, name.data(), name.size() + 1);
+  return name;
+}
+
+}  // namespace knowscale::h5

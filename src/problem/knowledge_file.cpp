@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "problem/knowledge_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "core/error.hpp"
+#include "problem/h5.hpp"
+
+namespace knowscale {
+namespace {
+
+constexpr const char* kFormat = "knowscale knowledge set";
+
+template <class T>
+hid_t native_type() {
+  return sizeof(T) == 4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
+}
+
+// The extents of a dataset that must be a matrix of these many columns.
+std::vector<std::int64_t> matrix_extents(const h5::Id& file, const char* name, std::int64_t columns) {
+  const std::vector<std::int64_t> sizes = h5::extents(h5::open_dataset(file, name));
+  require(sizes.size() == 2 && sizes[1] == columns, ExitStatus::resource,
+          fmt::format("{}: {} is not a matrix of {} columns, as the attribute dimension says: build the file again",
+                      h5::file_name(file), name, columns));
+  return sizes;
+}
+
+// Selects the leading columns of some rows; nothing where rows are none.
+h5::Id select_rows(const h5::Id& dataset, RowRange rows, std::int64_t columns) {
+  h5::Id space(H5Dget_space(dataset), H5Sclose);
+  if (rows.size() == 0) {
+    H5Sselect_none(space);
+    return space;
+  }
+  const hsize_t start[] = {static_cast<hsize_t>(rows.begin), 0};
+  const hsize_t count[] = {static_cast<hsize_t>(rows.size()), static_cast<hsize_t>(columns)};
+  h5::check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, count, nullptr), h5::file_name(dataset), "select rows");
+  return space;
+}
+
+// Reads rows of an open dataset into `out`, with the given transfer properties.
+template <class T>
+void read_rows(const h5::Id& dataset, RowRange rows, Matrix<T>& out, hid_t transfer) {
+  const h5::Id from = select_rows(dataset, rows, out.cols());
+  const hsize_t sizes[] = {static_cast<hsize_t>(std::max<std::int64_t>(rows.size(), 1)), static_cast<hsize_t>(out.cols())};
+  const h5::Id to(H5Screate_simple(2, sizes, nullptr), H5Sclose);
+  if (rows.size() == 0) H5Sselect_none(to);
+  T nothing{};
+  h5::check(H5Dread(dataset, native_type<T>(), to, from, transfer, rows.size() == 0 ? &nothing : out.data()),
+            h5::file_name(dataset), fmt::format("read rows {} to {}", rows.begin, rows.end));
+}
+
+template <class Number>
+std::vector<Number> read_column(const h5::Id& dataset, hid_t type, std::int64_t count) {
+  std::vector<Number> numbers(static_cast<std::size_t>(count));
+  const hsize_t start = 0, size = static_cast<hsize_t>(count);
+  const h5::Id from(H5Dget_space(dataset), H5Sclose), to(H5Screate_simple(1, &size, nullptr), H5Sclose);
+  H5Sselect_hyperslab(from, H5S_SELECT_SET, &start, nullptr, &size, nullptr);
+  h5::check(H5Dread(dataset, type, to, from, H5P_DEFAULT, numbers.data()), h5::file_name(dataset), "read a column");
+  return numbers;
+}
+
+void inspect_sequences(const h5::Id& file, KnowledgeFile& info) {
+  matrix_extents(file, "sequences/vectors", info.dimension);
+  info.tokens = h5::extents(h5::open_dataset(file, "sequences/tokens")).at(0);
+  info.sequences = h5::extents(h5::open_dataset(file, "sequences/offsets")).at(0) - 1;
+}
+
+}  // namespace
+
+KnowledgeFile inspect_knowledge_file(const std::string& path) {
+  const h5::Id file = h5::open_read_only(path);
+  require(h5::has_attribute(file, "format") && h5::read_text(file, "format") == kFormat, ExitStatus::resource,
+          fmt::format("{}: is no knowledge set (its attribute format is not \"{}\"): see data/README.md", path, kFormat));
+  KnowledgeFile info;
+  info.path = path;
+  info.name = h5::read_text(file, "name");
+  info.source = h5::read_text(file, "source");
+  info.licence = h5::read_text(file, "licence");
+  info.count = h5::read_integer(file, "count");
+  info.dimension = h5::read_integer(file, "dimension");
+  info.has_values = h5::exists(file, "values");
+  for (const char* name : {"keys", "values"}) {
+    if (name == std::string("values") && !info.has_values) continue;
+    require(matrix_extents(file, name, info.dimension)[0] == info.count, ExitStatus::resource,
+            fmt::format("{}: /{} has not the {} rows that the attribute count says: build the file again", path, name, info.count));
+  }
+  if (h5::exists(file, "sequences")) inspect_sequences(file, info);
+  return info;
+}
+
+template <class T>
+void read_knowledge_rows(const std::string& path, const char* dataset, RowRange rows, Matrix<T>& out,
+                         const Communicator& comm) {
+  const h5::Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose), transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
+  h5::check(H5Pset_fapl_mpio(access, comm.handle(), MPI_INFO_NULL), path, "be opened through MPI-IO");
+  h5::check(H5Pset_dxpl_mpio(transfer, H5FD_MPIO_COLLECTIVE), path, "be read collectively");
+  h5::Id file, data;
+  comm.together([&] { file = h5::open_read_only(path, access); });
+  comm.together([&] { data = h5::open_dataset(file, dataset); });
+  comm.together([&] { read_rows(data, rows, out, transfer); });
+}
+
+template <class T>
+void read_tokens(const std::string& path, Matrix<T>& out) {
+  const h5::Id file = h5::open_read_only(path);
+  const h5::Id tokens = h5::open_dataset(file, "sequences/tokens"), vectors = h5::open_dataset(file, "sequences/vectors");
+  const std::int64_t stored = std::min(h5::extents(tokens).at(0), out.rows());
+  const auto indices = read_column<std::int64_t>(tokens, H5T_NATIVE_INT64, stored);
+  Matrix<T> table(h5::extents(vectors).at(0), out.cols());
+  read_rows(vectors, {0, table.rows()}, table, H5P_DEFAULT);
+  for (std::int64_t i = 0; i < out.rows(); ++i) {
+    const std::int64_t word = indices[static_cast<std::size_t>(i % stored)];
+    require(word >= 0 && word < table.rows(), ExitStatus::resource,
+            fmt::format("{}: token {} names word {} of {}: build the file again", path, i % stored, word, table.rows()));
+    std::copy_n(table.row(word), out.cols(), out.row(i));
+  }
+}
+
+template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<float>&, const Communicator&);
+template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<double>&, const Communicator&);
+template void read_tokens(const std::string&, Matrix<float>&);
+template void read_tokens(const std::string&, Matrix<double>&);
+
+}  // namespace knowscale

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Weights of the controls, from a seed: nothing is trained, because time and symmetry do not depend on it.
+#pragma once
+
+#include "core/matrix.hpp"
+#include "kernels/lstm/lstm.hpp"
+
+namespace knowscale {
+
+// An encoder-decoder LSTM: the encoder reads the knowledge and then the sequence, the decoder writes.
+template <class T>
+struct Seq2SeqWeights {
+  LstmWeights<T> encoder;  // input_dim -> H
+  LstmWeights<T> decoder;  // d -> H
+  Matrix<T> readout;       // H x d
+};
+
+// Uniform in (-1, 1) / sqrt(H), as PyTorch initialises its LSTM. Every rank makes the same.
+template <class T>
+Seq2SeqWeights<T> make_seq2seq_weights(std::uint64_t seed, std::int64_t input_dim, std::int64_t hidden,
+                                       std::int64_t output_dim);
+
+}  // namespace knowscale

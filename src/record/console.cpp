@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "record/console.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <vector>
+
+namespace knowscale {
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string text_at(const Column& column, std::size_t row) {
+  return std::visit([&](const auto& values) { return fmt::format("{}", values[row]); }, column.values);
+}
+
+double real_at(const Table& table, const char* name, std::size_t row) {
+  return std::get<std::vector<double>>(table.column(name).values)[row];
+}
+
+bool varies(const Column& column) {
+  return std::visit(
+      [](const auto& values) {
+        return std::any_of(values.begin(), values.end(), [&](const auto& value) { return value != values.front(); });
+      },
+      column.values);
+}
+
+// What says which case a row is. Those that are the same in all rows are named once, above.
+constexpr std::array<const char*, 17> kIdentity = {"study", "knowledge", "model", "kernel", "reduction", "precision",
+                                                   "n", "m", "d", "heads", "kv_heads", "hidden", "batch", "ranks",
+                                                   "threads", "scaling", "scale"};
+
+std::string file_part(const std::string& text) {
+  const std::size_t slash = text.rfind('/');
+  return slash == std::string::npos ? text : text.substr(slash + 1);
+}
+
+// Aligned columns, numbers to the right.
+std::string aligned(const std::vector<Row>& rows) {
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string out;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool number = i + 1 < row.size() && !row[i].empty() && (std::isdigit(static_cast<unsigned char>(row[i][0])) != 0);
+      line += number ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
+      line += "  ";
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+  }
+  return out;
+}
+
+std::string share(double part, double whole) { return whole > 0 ? fmt::format("{:.1f} %", 100 * part / whole) : "-"; }
+
+Row result_cells(const Table& cases, std::size_t row) {
+  const double median = real_at(cases, "seconds_median", row);
+  const bool valid = std::get<std::vector<std::int64_t>>(cases.column("valid").values)[row] == 1;
+  return {with_prefix(median, "s"),
+          fmt::format("{} - {}", with_prefix(real_at(cases, "seconds_low", row), "s"), with_prefix(real_at(cases, "seconds_high", row), "s")),
+          with_prefix(real_at(cases, "flops", row) / median, "FLOP/s"),
+          fmt::format("{} {}", share(real_at(cases, "fraction_of_bound", row), 1), text_at(cases.column("bound"), row)),
+          share(real_at(cases, "exchange", row), median),
+          fmt::format("{:.1e}", real_at(cases, "error", row)),
+          fmt::format("{:.1e}", real_at(cases, "error_bound", row)),
+          valid ? "VALID" : "INVALID: " + text_at(cases.column("reason"), row)};
+}
+
+}  // namespace
+
+std::string with_prefix(double value, const std::string& unit) {
+  constexpr std::array<const char*, 9> prefixes = {"n", "u", "m", "", "k", "M", "G", "T", "P"};
+  if (!std::isfinite(value) || value == 0) return fmt::format("{} {}", value, unit);
+  const auto step = std::clamp(static_cast<int>(std::floor(std::log10(std::abs(value)) / 3)), -3, 5);
+  return fmt::format("{:.3g} {}{}", value / std::pow(1000.0, step), prefixes[static_cast<std::size_t>(step + 3)], unit);
+}
+
+std::string case_table(const Table& cases) {
+  if (cases.rows() == 0) return "no finished case\n";
+  std::string constant;
+  std::vector<const Column*> shown;
+  for (const char* name : kIdentity) {
+    const Column& column = cases.column(name);
+    if (varies(column)) shown.push_back(&column);
+    else constant += fmt::format("{}{} = {}", constant.empty() ? "all cases: " : ", ", name, file_part(text_at(column, 0)));
+  }
+  std::vector<Row> rows(1, Row{"case"});
+  for (const Column* column : shown) rows[0].push_back(column->name);
+  for (const char* name : {"median", "95 % interval", "rate", "of bound", "exchange", "error", "bound", "result"}) rows[0].emplace_back(name);
+  for (std::size_t i = 0; i < cases.rows(); ++i) {
+    Row row = {text_at(cases.column("case"), i)};
+    for (const Column* column : shown) row.push_back(file_part(text_at(*column, i)));
+    for (const std::string& cell : result_cells(cases, i)) row.push_back(cell);
+    rows.push_back(row);
+  }
+  return constant + '\n' + aligned(rows);
+}
+
+}  // namespace knowscale

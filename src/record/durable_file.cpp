@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "record/durable_file.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <vector>
+
+#include "core/error.hpp"
+
+namespace knowscale {
+namespace {
+
+[[noreturn]] void fail(const std::string& path, const std::string& what) {
+  throw Error(ExitStatus::resource, path + ": cannot " + what + ": " + std::strerror(errno) +
+                                        ": free space or choose another place with -o; finished cases are kept");
+}
+
+class Descriptor {
+ public:
+  Descriptor(const std::string& path, int flags) : fd_(open(path.c_str(), flags, 0666)) {}
+  ~Descriptor() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+std::vector<char> image_of(const std::string& path, const std::function<void(hid_t)>& fill) {
+  constexpr std::size_t growth = std::size_t{1} << 20;
+  const h5::Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  h5::check(H5Pset_fapl_core(access, growth, /*backing_store=*/0), path, "be built in memory");
+  const h5::Id file(h5::check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), path, "be built in memory"), H5Fclose);
+  fill(file);
+  h5::check(H5Fflush(file, H5F_SCOPE_GLOBAL), path, "be built in memory");
+  std::vector<char> image(static_cast<std::size_t>(h5::check(H5Fget_file_image(file, nullptr, 0), path, "be sized")));
+  h5::check(H5Fget_file_image(file, image.data(), image.size()), path, "be copied");
+  return image;
+}
+
+bool write_whole(int fd, const std::vector<char>& bytes) {
+  for (std::size_t done = 0; done < bytes.size();) {
+    const ssize_t count = write(fd, bytes.data() + done, bytes.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    done += static_cast<std::size_t>(count);
+  }
+  return fsync(fd) == 0;
+}
+
+}  // namespace
+
+std::string folder_of(const std::string& path) {
+  const std::string parent = std::filesystem::path(path).parent_path().string();
+  return parent.empty() ? "." : parent;
+}
+
+void write_durable_file(const std::string& path, const std::function<void(hid_t)>& fill) {
+  const std::vector<char> image = image_of(path, fill);
+  const std::string temporary = path + ".tmp";
+  {
+    const Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+    if (file.get() < 0) fail(path, "be written");
+    if (!write_whole(file.get(), image)) {
+      const int error = errno;
+      unlink(temporary.c_str());
+      errno = error;
+      fail(path, "be written");
+    }
+  }
+  if (std::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "be renamed from " + temporary);
+  const Descriptor folder(folder_of(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder.get() < 0 || fsync(folder.get()) != 0) fail(path, "make its folder durable");
+}
+
+}  // namespace knowscale

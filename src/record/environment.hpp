@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The environment a result was measured in, as name/value pairs for /meta, and the versions of everything
+// linked, for --version.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace knowscale {
+
+using NameValues = std::vector<std::pair<std::string, std::string>>;
+
+// knowscale, git revision, compiler and flags, MPI, OpenBLAS (with code path), HDF5, oneTBB, Highway, ...
+// as built and as linked. `mpi_version` comes from the layer that owns MPI.
+NameValues versions(const std::string& mpi_version);
+
+// host, CPU model, cores, caches, memory, kernel, SLURM_* and thread variables (OMP_*, OPENBLAS_*, OMPI_MCA_*
+// KNOWSCALE_*), start time (UTC, ISO 8601), argv.
+NameValues environment(const std::vector<std::string>& argv);
+
+// Cores that this process may run on, as a list such as "0-3,8".
+std::string affinity();
+
+// Host name.
+std::string host();
+
+}  // namespace knowscale

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "record/store.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "core/error.hpp"
+#include "knowscale_version.hpp"
+#include "problem/h5.hpp"
+#include "record/durable_file.hpp"
+#include "record/table_file.hpp"
+
+namespace knowscale {
+namespace {
+
+namespace fs = std::filesystem;
+
+void write_header(hid_t file, const ResultHeader& header) {
+  h5::write_integer(file, "schema_version", kSchemaVersion);
+  h5::write_text(file, "knowscale_version", kVersion);
+  h5::write_text(file, "campaign", header.campaign);
+  h5::write_text(file, "config_hash", header.config_hash);
+}
+
+// Refuses a file of another campaign or configuration.
+void require_same_configuration(hid_t file, const std::string& path, const ResultHeader& header) {
+  const bool result = h5::has_attribute(file, "config_hash") && h5::has_attribute(file, "campaign");
+  require(result, ExitStatus::resource, path + ": exists and is no knowscale result: choose another file with -o");
+  const std::string hash = h5::read_text(file, "config_hash");
+  require(hash == header.config_hash, ExitStatus::resource,
+          fmt::format("{}: holds results of another configuration (campaign \"{}\", hash {}; now \"{}\", {}): choose another file "
+                      "with -o, or move it away",
+                      path, h5::read_text(file, "campaign"), hash, header.campaign, header.config_hash));
+}
+
+// An opened part, or nothing where it is damaged: then its case counts as not finished and is measured again.
+std::optional<h5::Id> open_part(const std::string& path) {
+  try {
+    h5::Id file = h5::open_read_only(path);
+    if (h5::has_attribute(file, "config_hash")) return file;
+  } catch (const Error&) {
+  }
+  return std::nullopt;
+}
+
+// The number in a part's name, "case-000012.h5" with prefix "case-"; 0 where it is none.
+std::int64_t part_number(const std::string& name, const std::string& prefix) {
+  if (!name.starts_with(prefix) || !name.ends_with(".h5")) return 0;
+  const std::string digits = name.substr(prefix.size(), name.size() - prefix.size() - 3);
+  if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return 0;
+  return std::stoll(digits);
+}
+
+std::vector<std::string> files_in(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void copy_io(hid_t from, hid_t to) {
+  if (!h5::exists(from, "io")) return;
+  if (!h5::exists(to, "io")) h5::Id(H5Gcreate2(to, "io", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
+  const h5::Id source = h5::open_group(from, "io"), target = h5::open_group(to, "io");
+  for (const std::string& name : h5::member_names(source)) {
+    h5::check(H5Ocopy(source, name.c_str(), target, name.c_str(), H5P_DEFAULT, H5P_DEFAULT), h5::file_name(from), "copy /io");
+  }
+}
+
+}  // namespace
+
+ResultStore::ResultStore(std::string path, ResultHeader header)
+    : path_(std::move(path)), parts_(path_ + ".parts"), header_(std::move(header)) {
+  try {
+    if (fs::exists(path_)) adopt_result();
+    if (complete_ && !fs::exists(parts_)) return;
+    fs::create_directories(parts_);
+    lock_parts();
+    adopt_parts();
+  } catch (const fs::filesystem_error& error) {
+    throw Error(ExitStatus::resource, fmt::format("{}: cannot be written: {}: choose another place with -o", path_, error.code().message()));
+  }
+}
+
+ResultStore::~ResultStore() {
+  if (lock_ >= 0) close(lock_);
+  // A run that measured nothing leaves nothing behind.
+  std::error_code ignored;
+  if (!complete_ && finished_.empty() && fs::is_empty(parts_, ignored)) fs::remove(parts_, ignored);
+}
+
+std::string ResultStore::case_part(std::int64_t number) const { return fmt::format("{}/case-{:06}.h5", parts_, number); }
+std::string ResultStore::launch_part(std::int64_t launch) const { return fmt::format("{}/launch-{:04}.h5", parts_, launch); }
+
+void ResultStore::adopt_result() {
+  const h5::Id file = h5::open_read_only(path_);
+  require_same_configuration(file, path_, header_);
+  const Table cases = read_table(file, "cases");
+  if (cases.columns.empty()) return;
+  for (const std::int64_t number : std::get<std::vector<std::int64_t>>(cases.column("case").values)) finished_.insert(number);
+  complete_ = true;
+}
+
+void ResultStore::lock_parts() {
+  lock_ = open(parts_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  require(lock_ >= 0, ExitStatus::resource, fmt::format("{}: cannot be opened: {}", parts_, std::strerror(errno)));
+  require(flock(lock_, LOCK_EX | LOCK_NB) == 0, ExitStatus::resource,
+          parts_ + ": another process is writing there now: wait for it, or choose another file with -o");
+}
+
+void ResultStore::adopt_parts() {
+  for (const std::string& name : files_in(parts_)) {
+    const std::int64_t number = part_number(name, "case-"), launch = part_number(name, "launch-");
+    if (number == 0 && launch == 0) continue;
+    const std::optional<h5::Id> file = open_part(parts_ + "/" + name);
+    if (!file) continue;
+    require_same_configuration(*file, parts_, header_);
+    if (number > 0) finished_.insert(number);
+    launch_ = std::max(launch_, launch + 1);
+  }
+}
+
+void ResultStore::write_launch(std::span<const Table> tables) {
+  write_durable_file(launch_part(launch_), [&](hid_t file) {
+    write_header(file, header_);
+    for (const Table& table : tables) write_table(file, table);
+  });
+}
+
+void ResultStore::write_case(std::int64_t number, std::span<const Table> tables, std::span<const KeptMatrix> kept) {
+  write_durable_file(case_part(number), [&](hid_t file) {
+    write_header(file, header_);
+    for (const Table& table : tables) write_table(file, table);
+    for (const KeptMatrix& matrix : kept) write_matrix(file, fmt::format("io/{}/{}", number, matrix.name), matrix.values);
+  });
+  finished_.insert(number);
+}
+
+Table ResultStore::read(const std::string& table) const {
+  if (complete_) return read_table(h5::open_read_only(path_), table);
+  Table all = {table, {}};
+  for (std::int64_t launch = 1; launch <= launch_; ++launch) {
+    if (const std::optional<h5::Id> file = open_part(launch_part(launch))) append(all, read_table(*file, table));
+  }
+  for (const std::int64_t number : finished_) append(all, read_table(h5::open_read_only(case_part(number)), table));
+  return all;
+}
+
+void ResultStore::assemble() {
+  if (!complete_) {
+    write_durable_file(path_, [&](hid_t file) {
+      write_header(file, header_);
+      for (const char* table : {"meta", "ceilings", "cases", "samples", "ranks", "verify"}) write_table(file, read(table));
+      for (const std::int64_t number : finished_) copy_io(h5::open_read_only(case_part(number)), file);
+    });
+    complete_ = true;
+  }
+  std::error_code ignored;  // what stays behind is removed by the next call
+  fs::remove_all(parts_, ignored);
+}
+
+}  // namespace knowscale

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The result file, so written that nothing measured is lost. Rank 0 alone uses this; every function is
+// serial. Layout on disk while a campaign runs:
+//   FILE.h5.parts/launch-0001.h5   meta and ceilings of each launch
+//   FILE.h5.parts/case-000001.h5   one finished case: its rows of every table, and its kept matrices
+// Each part is written to a temporary file, closed, fsynced, renamed, and its folder fsynced; assemble()
+// builds FILE.h5 from the parts by copy in the same way and then removes the folder.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/matrix.hpp"
+#include "record/table.hpp"
+
+namespace knowscale {
+
+inline constexpr std::int64_t kSchemaVersion = 1;
+
+// Root attributes; `config_hash` decides whether an existing file or folder is of this campaign.
+struct ResultHeader {
+  std::string campaign;
+  std::string config_hash;
+};
+
+// /io/<case>/<name>: an input or output of a case in f64, in the order of the whole problem.
+struct KeptMatrix {
+  std::string name;  // queries, keys, values, output
+  Matrix<double> values;
+};
+
+class ResultStore {
+ public:
+  // Opens or makes the folder of parts beside `path` (whose parent folders are made). Where parts or a
+  // finished file of the same configuration exist, their cases count as finished. Throws
+  // Error(resource) when the path is not writable, or when a file or folder there is of another
+  // configuration or no result at all (it is never overwritten), or when another process writes there now.
+  ResultStore(std::string path, ResultHeader header);
+  ~ResultStore();
+  ResultStore(const ResultStore&) = delete;
+  ResultStore& operator=(const ResultStore&) = delete;
+
+  const std::string& path() const { return path_; }
+  const std::set<std::int64_t>& finished_cases() const { return finished_; }
+  std::int64_t launch() const { return launch_; }  // of this process, from 1: one more than those recorded
+
+  // Durable when they return. Throw Error(resource) with path and system error (disk full, ...); what
+  // was written before stays readable.
+  void write_launch(std::span<const Table> tables);
+  void write_case(std::int64_t number, std::span<const Table> tables, std::span<const KeptMatrix> kept = {});
+
+  // All rows so far of one table, in case order.
+  Table read(const std::string& table) const;
+
+  // Builds the result file from the parts and removes them; nothing to do where it is there already.
+  void assemble();
+
+ private:
+  void adopt_result();
+  void adopt_parts();
+  void lock_parts();
+  std::string case_part(std::int64_t number) const;
+  std::string launch_part(std::int64_t launch) const;
+
+  std::string path_;
+  std::string parts_;  // folder of parts
+  ResultHeader header_;
+  std::set<std::int64_t> finished_;
+  std::int64_t launch_ = 1;
+  bool complete_ = false;  // the result file is there
+  int lock_ = -1;          // descriptor of the locked folder
+};
+
+}  // namespace knowscale

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A long, tidy table as a plain value: named columns of equal length. A table is a group of the result
+// file, a column one of its 1-D datasets.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace knowscale {
+
+using ColumnValues = std::variant<std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
+
+struct Column {
+  std::string name;
+  std::string units;      // SI without prefixes; "1" for pure numbers, "" for names
+  std::string long_name;
+  ColumnValues values;
+
+  std::size_t size() const;
+};
+
+struct Table {
+  std::string name;
+  std::vector<Column> columns;
+
+  std::size_t rows() const;  // 0 without columns
+  const Column& column(std::string_view column_name) const;  // throws std::out_of_range
+};
+
+// Appends the rows of `from`, whose columns must be the same in name, order and type; a table without columns
+// adds nothing, or takes those of `from`.
+void append(Table& into, const Table& from);
+
+}  // namespace knowscale

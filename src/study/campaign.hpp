@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A campaign file (TOML) as a plain value. Nothing is measured before everything in it has been validated.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "problem/case.hpp"
+
+namespace knowscale {
+
+struct Timing {
+  double relative_interval = 0.05;  // width of the 95 % interval of the median over the median
+  std::int64_t min_repetitions = 10;
+  double max_seconds = 5;  // a case
+};
+
+// m of a study: a count, or all vectors of a knowledge-set file.
+struct AllVectors {};
+using KnowledgeSize = std::variant<std::int64_t, AllVectors>;
+
+// "powers" (1, 2, 4, ... and the number launched) where there is no list.
+using RankList = std::optional<std::vector<std::int64_t>>;
+
+// One [[study]]: the product of its lists.
+struct Study {
+  std::string name;
+  std::vector<std::string> knowledge, model, kernel, reduction;
+  std::vector<Precision> precision;
+  std::vector<std::int64_t> n, d, heads, kv_heads, hidden, batch, threads;  // d = 0: the file's own or 64
+  std::vector<KnowledgeSize> m;
+  std::vector<double> scale;  // 0: 1 / sqrt(head dimension)
+  RankList ranks;
+  Scaling scaling = Scaling::strong;
+};
+
+struct Campaign {
+  std::string name;
+  std::uint64_t seed = 1;
+  Timing timing;
+  std::vector<Study> studies;
+  std::string text;  // the file as read, for the record
+};
+
+// Reads and validates a campaign file: syntax, keys, types, ranges of single values. (Names and combinations are
+// validated by expand().) `overrides` are "key=value" of the command line (--set): a key of
+// the top level ("seed"), of a table ("timing.max_seconds"), of every study ("ranks=[1,2]"), or of one
+// study by its name ("strong.m=[1024]"); the value is TOML, or a plain string where it is not.
+// Throws Error(usage) that names key, value and remedy.
+Campaign read_campaign(const std::string& path, const std::vector<std::string>& overrides);
+
+}  // namespace knowscale

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "study/case_run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "problem/sequence.hpp"
+#include "record/environment.hpp"
+#include "study/interrupt.hpp"
+#include "study/memory.hpp"
+
+namespace knowscale {
+namespace {
+
+template <class T>
+Verification verify(const Problem<T>& problem, const Output<T>& output, bool attends, LstmOracle& lstm_oracle) {
+  return attends ? verify_attention(problem, output) : lstm_oracle.verify(problem, output);
+}
+
+// The share of the bound that the case reached; a case above it is given a second measurement of the bound.
+template <class T>
+Bound hold_against_ceilings(const Problem<T>& problem, const Cost& cost, double seconds, Ceilings& ceilings) {
+  const Communicator& comm = problem.comm;
+  Bound bound;
+  if (comm.is_root()) bound = ceilings.bound_of(problem.c, cost, seconds);
+  double fraction = bound.fraction;
+  comm.broadcast(std::span<double>(&fraction, 1));
+  if (fraction <= 1) return bound;
+  ceilings.refine(comm, problem.threads);
+  return comm.is_root() ? ceilings.bound_of(problem.c, cost, seconds) : bound;
+}
+
+std::string reason_of(const Verification& verification, const Bound& bound) {
+  if (!verification.passed()) {
+    return fmt::format("error {:.3g} exceeds the bound {:.3g}", verification.error, verification.bound);
+  }
+  if (bound.fraction > 1) return fmt::format("{:.0f} % of the measured {} rate", 100 * bound.fraction, bound.name);
+  return "";
+}
+
+std::vector<RankInfo> gather_ranks(const Communicator& comm, std::int64_t rows) {
+  const std::int64_t numbers[] = {rows, peak_memory_bytes()};
+  const std::vector<std::int64_t> all = comm.gather(std::span<const std::int64_t>(numbers));
+  const std::vector<std::string> hosts = comm.gather(host()), affinities = comm.gather(affinity());
+  std::vector<RankInfo> ranks;
+  for (std::size_t r = 0; r < hosts.size(); ++r) ranks.push_back({hosts[r], affinities[r], all[2 * r], all[2 * r + 1]});
+  return ranks;
+}
+
+template <class T>
+Matrix<double> widened(MatrixView<const T> matrix) {
+  Matrix<double> out(matrix.rows, matrix.cols);
+  for (std::int64_t i = 0; i < matrix.rows; ++i) std::copy_n(matrix.row(i), matrix.cols, out.row(i));
+  return out;
+}
+
+// Inputs and output in the order of the whole problem, on the root.
+template <class T>
+std::vector<KeptMatrix> gather_io(const Problem<T>& problem, const Output<T>& output) {
+  const Communicator& comm = problem.comm;
+  const std::int64_t rows = problem.queries.rows;
+  const bool replicated = comm.allreduce(output.rows.size(), Combine::sum) == rows * comm.size();
+  const auto gathered = [&](MatrixView<const T> own) { return comm.gather_rows<double>(widened(own).view()); };
+  std::vector<KeptMatrix> kept;
+  kept.push_back({"queries", widened(problem.queries)});
+  kept.push_back({"keys", gathered(problem.knowledge.keys.view())});
+  kept.push_back({"values", gathered(problem.knowledge.values())});
+  kept.push_back({"output", replicated ? widened(output.values) : gathered(output.values)});
+  return kept;
+}
+
+}  // namespace
+
+template <class T>
+CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm, const Model<T>& model,
+                    const Backend<T>& backend) {
+  CaseResult result;
+  comm.together([&] { result.cost = model.cost(c, backend); });
+  require_memory(comm, c, result.cost);
+  reset_peak_memory();
+  const Threads threads(c.threads);
+  const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm);
+  const Matrix<T> queries = load_queries<T>(c, comm);
+  const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
+  const auto prepared = model.prepare(problem, backend);
+
+  result.measurement = measure(comm, context.timing, [&] { return prepared->run(); }, stop_signal_came);
+  result.interrupted = result.measurement.interrupted;
+  if (result.interrupted) return result;
+  result.ranks = gather_ranks(comm, knowledge.rows.size());
+  const Output<T> output = prepared->output();
+  result.verification = verify(problem, output, model.attends, *context.lstm_oracle);
+  result.bound = hold_against_ceilings(problem, result.cost, result.measurement.seconds.median, *context.ceilings);
+  result.reason = reason_of(result.verification, result.bound);
+  int valid = result.reason.empty() ? 1 : 0;
+  comm.broadcast(std::span<int>(&valid, 1));
+  result.valid = valid == 1;
+  if (context.keep_io) result.kept = gather_io(problem, output);
+  return result;
+}
+
+CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm) {
+  if (c.precision == Precision::f32) {
+    return run_case<float>(c, context, comm, model_by_name<float>(c.model), backend_of<float>(c));
+  }
+  return run_case<double>(c, context, comm, model_by_name<double>(c.model), backend_of<double>(c));
+}
+
+std::string case_label(const Case& c) {
+  const std::string method =
+      c.kernel == kUnused ? fmt::format("{} H {}", c.model, c.hidden) : fmt::format("{}/{}/{}", c.model, c.kernel, c.reduction);
+  return fmt::format("{}: {} {}, n {} x m {} x d {}, batch {}, {} rank{} x {} thread{}", c.study, method,
+                     name_of(c.precision), c.n, c.m, c.d, c.batch, c.ranks, c.ranks == 1 ? "" : "s", c.threads,
+                     c.threads == 1 ? "" : "s");
+}
+
+template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<float>&,
+                             const Backend<float>&);
+template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<double>&,
+                             const Backend<double>&);
+
+}  // namespace knowscale

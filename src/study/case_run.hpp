@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One case from its data to its record.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "record/store.hpp"
+#include "record/table.hpp"
+#include "study/campaign.hpp"
+#include "study/ceilings.hpp"
+#include "study/measure.hpp"
+#include "study/oracle.hpp"
+
+namespace knowscale {
+
+// What cases of one launch share.
+struct CaseContext {
+  Timing timing;
+  bool keep_io = false;
+  std::int64_t launch = 1;
+  Ceilings* ceilings = nullptr;
+  LstmOracle* lstm_oracle = nullptr;
+};
+
+// What one rank tells about itself.
+struct RankInfo {
+  std::string host;
+  std::string affinity;
+  std::int64_t rows = 0;         // of the knowledge
+  std::int64_t peak_memory = 0;  // bytes, of this case
+};
+
+// Complete on rank 0; `interrupted` and `valid` on all ranks.
+struct CaseResult {
+  bool interrupted = false;  // nothing else is set then
+  bool valid = false;
+  std::string reason;  // why not valid
+  Measurement measurement;
+  Cost cost;
+  Bound bound;
+  Verification verification;
+  std::vector<RankInfo> ranks;
+  std::vector<KeptMatrix> kept;
+};
+
+// Loads, prepares, measures and verifies the case with the model and back end it names. Collective over
+// `comm`, which has c.ranks ranks. Throws CollectiveError for data and memory.
+CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm);
+
+// The same with a model and back end of the caller's.
+template <class T>
+CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm, const Model<T>& model,
+                    const Backend<T>& backend);
+
+// Its rows of /cases, /samples, /ranks and /verify.
+std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int64_t launch);
+
+// "strong: knowledge/blas/packed f32, n 512 x m 65536 x d 64, 2 ranks x 1 threads".
+std::string case_label(const Case& c);
+
+}  // namespace knowscale

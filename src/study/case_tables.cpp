@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The result file's columns, each named, with its units, in one place.
+#include <utility>
+
+#include "study/case_run.hpp"
+
+namespace knowscale {
+namespace {
+
+using Ints = std::vector<std::int64_t>;
+using Reals = std::vector<double>;
+using Texts = std::vector<std::string>;
+
+Column integer(std::string name, std::string long_name, std::int64_t value) {
+  return {std::move(name), "1", std::move(long_name), Ints{value}};
+}
+Column real(std::string name, std::string units, std::string long_name, double value) {
+  return {std::move(name), std::move(units), std::move(long_name), Reals{value}};
+}
+Column text(std::string name, std::string long_name, std::string value) {
+  return {std::move(name), "", std::move(long_name), Texts{std::move(value)}};
+}
+
+void add_problem(std::vector<Column>& columns, const Case& c) {
+  columns.push_back(integer("case", "number of the case in the campaign, from 1", c.number));
+  columns.push_back(text("study", "study of the campaign", c.study));
+  columns.push_back(text("knowledge", "knowledge set: generator or file", c.knowledge));
+  columns.push_back(text("model", "model", c.model));
+  columns.push_back(text("kernel", "kernel on one rank", c.kernel));
+  columns.push_back(text("reduction", "reduction over ranks", c.reduction));
+  columns.push_back(text("precision", "number format", std::string(name_of(c.precision))));
+  columns.push_back(integer("n", "queries a sequence", c.n));
+  columns.push_back(integer("m", "knowledge vectors of the whole set", c.m));
+  columns.push_back(integer("d", "width of a query", c.d));
+  columns.push_back(integer("heads", "query heads", c.heads));
+  columns.push_back(integer("kv_heads", "key/value heads", c.kv_heads));
+  columns.push_back(integer("hidden", "hidden size of the LSTM", c.hidden));
+  columns.push_back(real("scale", "1", "factor of the scores, b", c.scale));
+  columns.push_back(integer("batch", "sequences", c.batch));
+  columns.push_back(integer("ranks", "MPI ranks", c.ranks));
+  columns.push_back(integer("threads", "threads a rank", c.threads));
+  columns.push_back(text("scaling", "strong or weak", std::string(name_of(c.scaling))));
+}
+
+double median_of(const std::vector<Sample>& samples, double Sample::*member) {
+  Reals values;
+  for (const Sample& sample : samples) values.push_back(sample.*member);
+  return quantile(values, 0.5);
+}
+
+void add_times(std::vector<Column>& columns, const Measurement& measurement, std::int64_t launch) {
+  const MedianInterval& seconds = measurement.seconds;
+  const std::vector<Sample>& samples = measurement.samples;
+  columns.push_back(integer("launch", "launch of the program that measured it, from 1", launch));
+  columns.push_back(integer("repetitions", "measured repetitions", static_cast<std::int64_t>(samples.size())));
+  columns.push_back(real("seconds_median", "s", "median time of a repetition, maximum over ranks", seconds.median));
+  columns.push_back(real("seconds_low", "s", "low end of the median's 95 % interval", seconds.low));
+  columns.push_back(real("seconds_high", "s", "high end of the median's 95 % interval", seconds.high));
+  columns.push_back(text("stopped_by", "what ended the repetitions: interval, time or repetitions", measurement.stopped_by));
+  columns.push_back(real("compute", "s", "median over repetitions of the mean compute time over ranks", median_of(samples, &Sample::compute)));
+  columns.push_back(real("exchange", "s", "median of the time after the last rank had computed", median_of(samples, &Sample::exchange)));
+  columns.push_back(real("wait", "s", "median of the mean time over ranks spent waiting for slower ranks", median_of(samples, &Sample::wait)));
+}
+
+void add_rating(std::vector<Column>& columns, const CaseResult& result) {
+  columns.push_back(real("flops", "FLOP", "floating-point operations of a repetition, all ranks", result.cost.flops));
+  columns.push_back(real("bytes_read", "B", "bytes of the largest shard, read once", result.cost.bytes_read));
+  columns.push_back(real("bytes_sent", "B", "bytes sent by the rank that sends most, by the reduction's formula", result.cost.bytes_sent));
+  columns.push_back(real("messages_sent", "1", "messages sent by the rank that sends most, by the formula", result.cost.messages));
+  columns.push_back(text("bound", "ceiling that bounds the case", result.bound.name));
+  columns.push_back(real("fraction_of_bound", "1", "time at that ceiling over the median time", result.bound.fraction));
+  columns.push_back(real("error", "1", "relative error against the oracle", result.verification.error));
+  columns.push_back(real("error_bound", "1", "bound that the error is held against", result.verification.bound));
+  columns.push_back(integer("valid", "1: verified and not above a ceiling", result.valid ? 1 : 0));
+  columns.push_back(text("reason", "why it is not valid", result.reason));
+}
+
+Table samples_table(const Case& c, const CaseResult& result, std::int64_t launch) {
+  const std::vector<Sample>& samples = result.measurement.samples;
+  const auto numbers = [&](double Sample::*member) {
+    Reals values;
+    for (const Sample& sample : samples) values.push_back(sample.*member);
+    return values;
+  };
+  Ints repetitions;
+  for (std::size_t i = 0; i < samples.size(); ++i) repetitions.push_back(static_cast<std::int64_t>(i + 1));
+  return {"samples",
+          {{"case", "1", "number of the case", Ints(samples.size(), c.number)},
+           {"launch", "1", "launch of the program", Ints(samples.size(), launch)},
+           {"repetition", "1", "repetition, from 1", repetitions},
+           {"seconds", "s", "time of the repetition, maximum over ranks", numbers(&Sample::seconds)},
+           {"compute", "s", "compute time, mean over ranks", numbers(&Sample::compute)},
+           {"exchange", "s", "time after the last rank had computed", numbers(&Sample::exchange)},
+           {"wait", "s", "waiting for slower ranks, mean over ranks", numbers(&Sample::wait)},
+           {"skew", "s", "first to last start of a rank", numbers(&Sample::skew)}}};
+}
+
+Table ranks_table(const Case& c, const CaseResult& result, std::int64_t launch) {
+  const std::size_t count = result.ranks.size();
+  Ints ranks, rows, memory;
+  Reals compute, wait;
+  Texts hosts, affinities;
+  for (std::size_t r = 0; r < count; ++r) {
+    ranks.push_back(static_cast<std::int64_t>(r));
+    rows.push_back(result.ranks[r].rows);
+    memory.push_back(result.ranks[r].peak_memory);
+    hosts.push_back(result.ranks[r].host);
+    affinities.push_back(result.ranks[r].affinity);
+    compute.push_back(result.measurement.ranks[r].compute);
+    wait.push_back(result.measurement.ranks[r].wait);
+  }
+  return {"ranks",
+          {{"case", "1", "number of the case", Ints(count, c.number)},
+           {"launch", "1", "launch of the program", Ints(count, launch)},
+           {"rank", "1", "rank in the case's communicator", ranks},
+           {"host", "", "host name", hosts},
+           {"affinity", "", "cores that the rank may run on", affinities},
+           {"rows", "1", "knowledge vectors of its shard", rows},
+           {"compute", "s", "median compute time", compute},
+           {"wait", "s", "median time spent waiting", wait},
+           {"peak_memory", "B", "largest resident memory during the case", memory}}};
+}
+
+}  // namespace
+
+std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int64_t launch) {
+  Table cases = {"cases", {}};
+  add_problem(cases.columns, c);
+  add_times(cases.columns, result.measurement, launch);
+  add_rating(cases.columns, result);
+  const Table verify = {"verify",
+                        {integer("case", "number of the case", c.number),
+                         text("check", "what was compared", result.verification.check),
+                         real("error", "1", "relative error", result.verification.error),
+                         real("bound", "1", "bound of the error", result.verification.bound)}};
+  return {cases, samples_table(c, result, launch), ranks_table(c, result, launch), verify};
+}
+
+}  // namespace knowscale

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "study/ceilings.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "comm/clock.hpp"
+#include "core/statistics.hpp"
+#include "kernels/ceilings.hpp"
+
+namespace knowscale {
+namespace {
+
+constexpr std::int64_t kMessageBytes = std::int64_t{16} << 20;
+constexpr int kLatencyRepetitions = 200;
+constexpr int kBandwidthRepetitions = 7;
+
+// Median seconds of `call`, the maximum over ranks each time.
+double median_seconds(const Communicator& comm, int repetitions, const std::function<void()>& call) {
+  std::vector<double> seconds;
+  for (int i = 0; i <= repetitions; ++i) {
+    comm.barrier();
+    const double start = now();
+    call();
+    if (i > 0) seconds.push_back(now() - start);  // the first warms up
+  }
+  comm.allreduce(std::span<double>(seconds), Combine::maximum);
+  return quantile(seconds, 0.5);
+}
+
+// One way of a ping-pong between ranks 0 and 1.
+double ping_pong_seconds(const Communicator& comm, int repetitions, std::span<double> message) {
+  const auto call = [&] {
+    if (comm.rank() == 0) {
+      comm.send(std::span<const double>(message), 1);
+      comm.receive(message, 1);
+    } else if (comm.rank() == 1) {
+      comm.receive(message, 0);
+      comm.send(std::span<const double>(message), 0);
+    }
+  };
+  return median_seconds(comm, repetitions, call) / 2;
+}
+
+// Large enough that all ranks of a node together miss the last-level cache.
+Matrix<double> read_buffer(const Communicator& comm) {
+  const std::int64_t ranks_here = comm.node().size();
+  const std::int64_t bytes = std::max(4 * last_level_cache_bytes() / ranks_here, std::int64_t{32} << 20);
+  Matrix<double> buffer(1, bytes / static_cast<std::int64_t>(sizeof(double)));
+  std::fill_n(buffer.data(), buffer.size(), 1.0);
+  return buffer;
+}
+
+}  // namespace
+
+void Ceilings::keep(const std::string& name, int ranks, int threads, double value, const std::string& units) {
+  for (Ceiling& ceiling : ceilings_) {
+    if (ceiling.name == name && ceiling.ranks == ranks && ceiling.threads == threads) {
+      ceiling.value = std::max(ceiling.value, value);
+      return;
+    }
+  }
+  ceilings_.push_back({name, ranks, threads, value, units});
+}
+
+void Ceilings::measure_compute(const Communicator& comm, const Threads& threads) {
+  const auto together = [&](const std::string& name, const std::string& units, auto rate) {
+    comm.barrier();
+    keep(name, comm.size(), threads.count(), comm.allreduce(rate(), Combine::sum), units);
+  };
+  together("fma_f32", "FLOP/s", [&] { return fma_rate<float>(threads, seconds_each_); });
+  together("fma_f64", "FLOP/s", [&] { return fma_rate<double>(threads, seconds_each_); });
+  Matrix<double> buffer = read_buffer(comm);
+  together("read", "B/s", [&] { return read_rate(threads, std::as_const(buffer).span(), seconds_each_); });
+}
+
+void Ceilings::measure_network(const Communicator& comm, int threads) {
+  if (comm.size() < 2) return;
+  Matrix<double> message(1, kMessageBytes / static_cast<std::int64_t>(sizeof(double)));
+  std::fill_n(message.data(), message.size(), 1.0);
+  const std::span<double> all = message.span(), one = all.first(1);
+  const auto latency = [&](const std::string& name, double seconds) { keep(name, comm.size(), threads, seconds, "s"); };
+  const auto bandwidth = [&](const std::string& name, double seconds) {
+    keep(name, comm.size(), threads, static_cast<double>(kMessageBytes) / seconds, "B/s");
+  };
+  const auto allreduce = [&](std::span<double> data) { return [&comm, data] { comm.allreduce(data, Combine::maximum); }; };
+  latency("allreduce_latency", median_seconds(comm, kLatencyRepetitions, allreduce(one)));
+  bandwidth("allreduce_bandwidth", median_seconds(comm, kBandwidthRepetitions, allreduce(all)));
+  latency("ping_pong_latency", ping_pong_seconds(comm, kLatencyRepetitions, one));
+  bandwidth("ping_pong_bandwidth", ping_pong_seconds(comm, kBandwidthRepetitions, all));
+}
+
+void Ceilings::measure(const Communicator& comm, const Threads& threads) {
+  const bool known = std::any_of(ceilings_.begin(), ceilings_.end(), [&](const Ceiling& ceiling) {
+    return ceiling.ranks == comm.size() && ceiling.threads == threads.count();
+  });
+  if (known) return;
+  measure_compute(comm, threads);
+  measure_network(comm, threads.count());
+}
+
+void Ceilings::refine(const Communicator& comm, const Threads& threads) { measure_compute(comm, threads); }
+
+double Ceilings::rate(const std::string& name, const Case& c) const {
+  const auto found = std::find_if(ceilings_.begin(), ceilings_.end(), [&](const Ceiling& ceiling) {
+    return ceiling.name == name && ceiling.ranks == c.ranks && ceiling.threads == c.threads;
+  });
+  return found->value;
+}
+
+Bound Ceilings::bound_of(const Case& c, const Cost& cost, double seconds) const {
+  const std::string fma = "fma_" + std::string(name_of(c.precision));
+  const double computing = cost.flops / rate(fma, c), bytes = cost.bytes_read * c.ranks;
+  const bool from_memory = bytes >= 4 * static_cast<double>(last_level_cache_bytes());
+  const double reading = from_memory ? bytes / rate("read", c) : 0;
+  if (reading > computing) return {"read", reading / seconds};
+  return {fma, computing / seconds};
+}
+
+Table ceilings_table(const std::vector<Ceiling>& ceilings, std::int64_t launch) {
+  std::vector<std::int64_t> launches, ranks, threads;
+  std::vector<std::string> names, units;
+  std::vector<double> values;
+  for (const Ceiling& ceiling : ceilings) {
+    launches.push_back(launch);
+    names.push_back(ceiling.name);
+    ranks.push_back(ceiling.ranks);
+    threads.push_back(ceiling.threads);
+    values.push_back(ceiling.value);
+    units.push_back(ceiling.units);
+  }
+  return {"ceilings",
+          {{"launch", "1", "launch of the program, from 1", launches},
+           {"name", "", "what was measured", names},
+           {"ranks", "1", "MPI ranks together", ranks},
+           {"threads", "1", "threads a rank", threads},
+           {"value", "", "measured value, in the units of the row", values},
+           {"units", "", "units of the value", units}}};
+}
+
+}  // namespace knowscale

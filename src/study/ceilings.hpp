@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The machine's ceilings, measured in the same run as the cases, and what share of them a case reached.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "models/model.hpp"
+#include "record/table.hpp"
+
+namespace knowscale {
+
+// name: fma_f32, fma_f64 (FLOP/s), read (bytes/s), each of all ranks together; allreduce_latency (8 bytes),
+// ping_pong_latency (s); allreduce_bandwidth, ping_pong_bandwidth (bytes/s, of 16 MiB).
+struct Ceiling {
+  std::string name;
+  int ranks = 1;
+  int threads = 1;  // a rank
+  double value = 0;
+  std::string units;
+};
+
+// What bounds a case, and how near it came.
+struct Bound {
+  std::string name;     // fma_f32, fma_f64 or read
+  double fraction = 0;  // time at the ceiling over the time measured; at most 1
+};
+
+// The rates of every (ranks, threads) that was asked for, measured when first needed. Collective over the
+// communicator given; on all of its ranks the same.
+class Ceilings {
+ public:
+  explicit Ceilings(double seconds_each) : seconds_each_(seconds_each) {}
+
+  // Measures all ceilings of `comm` with `threads` on each rank, unless known.
+  void measure(const Communicator& comm, const Threads& threads);
+
+  // Measures the compute and read rates once more and keeps the higher ones: before a case is called
+  // faster than the machine.
+  void refine(const Communicator& comm, const Threads& threads);
+
+  // The longer of flops over FMA rate and bytes over read rate, over `seconds`. Reading bounds only what is
+  // too large for the caches: shards of four times the last level and more.
+  Bound bound_of(const Case& c, const Cost& cost, double seconds) const;
+
+  const std::vector<Ceiling>& all() const { return ceilings_; }
+
+ private:
+  double rate(const std::string& name, const Case& c) const;
+  void keep(const std::string& name, int ranks, int threads, double value, const std::string& units);
+  void measure_compute(const Communicator& comm, const Threads& threads);
+  void measure_network(const Communicator& comm, int threads);
+
+  double seconds_each_;
+  std::vector<Ceiling> ceilings_;
+};
+
+// /ceilings of the result file.
+Table ceilings_table(const std::vector<Ceiling>& ceilings, std::int64_t launch);
+
+}  // namespace knowscale

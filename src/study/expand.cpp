@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "study/expand.hpp"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "core/error.hpp"
+#include "study/names.hpp"
+
+namespace knowscale {
+namespace {
+
+constexpr std::int64_t kDefaultVectors = 65536;
+constexpr std::int64_t kDefaultWidth = 64;
+
+[[noreturn]] void refuse(const Study& study, const std::string& message) {
+  throw Error(ExitStatus::usage, fmt::format("study \"{}\": {}", study.name, message));
+}
+
+// a * b in bytes-sized 64-bit counts, or an error that names them.
+std::int64_t product(const Study& study, const char* what, std::int64_t a, std::int64_t b) {
+  std::int64_t result = 0;
+  if (__builtin_mul_overflow(a, b, &result)) refuse(study, fmt::format("{} = {} x {} overflows 64 bits: use smaller numbers", what, a, b));
+  return result;
+}
+
+const ModelTraits& model_of(const Study& study, const std::string& name, const KnownNames& names) {
+  std::vector<std::string> known;
+  for (const ModelTraits& model : names.models) {
+    if (model.name == name) return model;
+    known.push_back(model.name);
+  }
+  refuse(study, fmt::format("unknown model \"{}\": {}", name, remedy_for_name(name, known)));
+}
+
+void require_known(const Study& study, const char* key, const std::vector<std::string>& given, const std::vector<std::string>& known) {
+  for (const std::string& name : given) {
+    if (std::find(known.begin(), known.end(), name) == known.end()) {
+      refuse(study, fmt::format("unknown {} \"{}\": {}", key, name, remedy_for_name(name, known)));
+    }
+  }
+}
+
+// Rank counts of a study: the override, its list, or 1, 2, 4, ... and all.
+std::vector<int> rank_counts(const Study& study, const ExpansionContext& context) {
+  const int launched = context.launched_ranks;
+  std::vector<int> counts;
+  if (!context.ranks_override && !study.ranks) {
+    for (int ranks = 1; ranks < launched; ranks *= 2) counts.push_back(ranks);
+    counts.push_back(launched);
+    return counts;
+  }
+  for (const std::int64_t ranks : context.ranks_override ? *context.ranks_override : *study.ranks) {
+    if (ranks < 1 || ranks > launched) {
+      refuse(study, fmt::format("ranks = {}, but {} are launched: use mpirun -n {}, or --ranks with at most {}", ranks, launched, ranks, launched));
+    }
+    counts.push_back(static_cast<int>(ranks));
+  }
+  return counts;
+}
+
+// All that decides a case's result, as text.
+std::string describe(const Case& c) {
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", c.study, c.knowledge, c.model, c.kernel,
+                     c.reduction, name_of(c.precision), c.n, c.m, c.d, c.heads, c.kv_heads, c.hidden, c.scale, c.batch,
+                     c.ranks, c.threads, name_of(c.scaling), c.seed);
+}
+
+// Expands one study into the cases it stands for, without numbers.
+class Expansion {
+ public:
+  Expansion(const Campaign& campaign, const Study& study, const ExpansionContext& context)
+      : study_(study), context_(context), counts_(rank_counts(study, context)) {
+    base_.study = study.name;
+    base_.seed = campaign.seed;
+    base_.scaling = study.scaling;
+  }
+
+  std::vector<Case> cases() {
+    require_known(study_, "kernel", study_.kernel, context_.names.kernels);
+    require_known(study_, "reduction", study_.reduction, context_.names.reductions);
+    for (const std::string& model : study_.model) model_of(study_, model, context_.names);
+    for (const std::string& knowledge : study_.knowledge) expand_knowledge(knowledge);
+    return std::move(cases_);
+  }
+
+ private:
+  static const std::vector<std::string>& unused() {
+    static const std::vector<std::string> names = {std::string(kUnused)};
+    return names;
+  }
+
+  void expand_knowledge(const std::string& knowledge) {
+    const auto& generators = context_.names.generators;
+    const bool generated = std::find(generators.begin(), generators.end(), knowledge) != generators.end();
+    const KnowledgeExtent extent = generated ? KnowledgeExtent{knowledge, 0, 0} : context_.open_knowledge(knowledge);
+    base_.knowledge = extent.path;
+    for (const std::string& name : study_.model) {
+      const ModelTraits& model = model_of(study_, name, context_.names);
+      base_.model = name;
+      for (const std::string& kernel : model.attends ? study_.kernel : unused()) {
+        for (const std::string& reduction : model.attends ? study_.reduction : unused()) {
+          for (const Precision precision : study_.precision) {
+            base_.kernel = kernel;
+            base_.reduction = reduction;
+            base_.precision = precision;
+            expand_sizes(model, extent);
+          }
+        }
+      }
+    }
+  }
+
+  void expand_sizes(const ModelTraits& model, const KnowledgeExtent& extent) {
+    const std::vector<KnowledgeSize> sizes = !study_.m.empty()  ? study_.m
+                                             : extent.count > 0 ? std::vector<KnowledgeSize>{AllVectors{}}
+                                                                : std::vector<KnowledgeSize>{kDefaultVectors};
+    for (const KnowledgeSize& size : sizes) {
+      for (const std::int64_t n : study_.n) {
+        for (const std::int64_t d : study_.d) {
+          for (const std::int64_t batch : study_.batch) {
+            base_.m = vectors(size, extent);
+            base_.n = n;
+            base_.d = d != 0 ? d : extent.dimension != 0 ? extent.dimension : kDefaultWidth;
+            base_.batch = batch;
+            expand_heads(model, extent);
+          }
+        }
+      }
+    }
+  }
+
+  std::int64_t vectors(const KnowledgeSize& size, const KnowledgeExtent& extent) const {
+    if (const std::int64_t* count = std::get_if<std::int64_t>(&size)) return *count;
+    if (extent.count == 0) refuse(study_, fmt::format("m = \"all\" of the generator {}, which has no end: give a number", extent.path));
+    if (study_.scaling == Scaling::weak) refuse(study_, "m = \"all\" with weak scaling: give a rank's share as a number");
+    return extent.count;
+  }
+
+  void expand_heads(const ModelTraits& model, const KnowledgeExtent& extent) {
+    if (!model.attends) {
+      base_.heads = base_.kv_heads = 0;
+      base_.scale = 0;
+      for (const std::int64_t hidden : model.recurrent ? study_.hidden : std::vector<std::int64_t>{0}) {
+        base_.hidden = model.recurrent && hidden == 0 ? base_.d : hidden;
+        expand_ranks(extent);
+      }
+      return;
+    }
+    base_.hidden = 0;
+    for (const std::int64_t heads : study_.heads) {
+      for (const std::int64_t kv_heads : study_.kv_heads) {
+        for (const double scale : study_.scale) {
+          base_.heads = heads;
+          base_.kv_heads = kv_heads;
+          require_heads_fit();
+          base_.scale = scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(base_.head_dim()));
+          expand_ranks(extent);
+        }
+      }
+    }
+  }
+
+  void require_heads_fit() const {
+    const Case& c = base_;
+    if (c.heads > c.d || c.d % c.heads != 0) refuse(study_, fmt::format("heads = {} do not divide d = {}: use a divisor of d", c.heads, c.d));
+    if (c.kv_heads > c.heads || c.heads % c.kv_heads != 0) {
+      refuse(study_, fmt::format("kv_heads = {} do not divide heads = {}: use a divisor of heads", c.kv_heads, c.heads));
+    }
+  }
+
+  void expand_ranks(const KnowledgeExtent& extent) {
+    for (const std::int64_t threads : study_.threads) {
+      for (const int ranks : counts_) {
+        Case c = base_;
+        c.ranks = ranks;
+        c.threads = static_cast<int>(threads == 0 ? context_.cores_a_rank : threads);
+        if (c.scaling == Scaling::weak) c.m = product(study_, "m of all ranks", c.m, ranks);
+        require_sizes_fit(c, extent);
+        // Lists that a model does not use would repeat its cases.
+        if (seen_.insert(describe(c)).second) cases_.push_back(c);
+      }
+    }
+  }
+
+  void require_sizes_fit(const Case& c, const KnowledgeExtent& extent) const {
+    product(study_, "bytes of the knowledge, m x d x 16", product(study_, "m x d", c.m, c.d), 16);
+    product(study_, "bytes of the queries, n x batch x d x 16", product(study_, "n x batch x d", product(study_, "n x batch", c.n, c.batch), c.d), 16);
+    if (c.hidden > 0) product(study_, "weights, hidden x hidden x 64", product(study_, "hidden x hidden", c.hidden, c.hidden), 64);
+    if (extent.count == 0) return;
+    if (c.m > extent.count) refuse(study_, fmt::format("m = {}, but {} holds {} vectors: use at most that, or \"all\"", c.m, extent.path, extent.count));
+    if (c.d > extent.dimension) {
+      refuse(study_, fmt::format("d = {}, but vectors of {} have {} dimensions: use at most that (the leading ones are taken)", c.d,
+                                 extent.path, extent.dimension));
+    }
+  }
+
+  const Study& study_;
+  const ExpansionContext& context_;
+  std::vector<int> counts_;
+  Case base_;
+  std::vector<Case> cases_;
+  std::set<std::string> seen_;
+};
+
+}  // namespace
+
+std::vector<Case> expand(const Campaign& campaign, const ExpansionContext& context) {
+  std::vector<Case> all;
+  for (const Study& study : campaign.studies) {
+    for (Case& c : Expansion(campaign, study, context).cases()) {
+      c.number = static_cast<std::int64_t>(all.size()) + 1;
+      all.push_back(std::move(c));
+    }
+  }
+  return all;
+}
+
+std::string config_hash(const Campaign& campaign, const std::vector<Case>& cases) {
+  std::string text = fmt::format("{}|{}|{}|{}\n", campaign.name, campaign.timing.relative_interval,
+                                 campaign.timing.min_repetitions, campaign.timing.max_seconds);
+  for (const Case& c : cases) text += describe(c) + '\n';
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace knowscale

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From studies to cases: the product of the lists, without what a model does not use.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "problem/case.hpp"
+#include "study/campaign.hpp"
+
+namespace knowscale {
+
+// What names may stand in a campaign.
+struct ModelTraits {
+  std::string name;
+  bool attends = false;    // uses kernel, reduction, heads, scale
+  bool recurrent = false;  // uses hidden
+};
+struct KnownNames {
+  std::vector<ModelTraits> models;
+  std::vector<std::string> kernels, reductions, generators;
+};
+
+struct KnowledgeExtent {
+  std::string path;  // as found
+  std::int64_t count = 0;
+  std::int64_t dimension = 0;
+};
+
+// What expansion has to know about this build, the launch and the files.
+struct ExpansionContext {
+  KnownNames names;
+  int launched_ranks = 1;
+  int cores_a_rank = 1;                                      // what threads = 0 means
+  std::optional<std::vector<std::int64_t>> ranks_override;   // --ranks
+  std::function<KnowledgeExtent(const std::string&)> open_knowledge;  // for what is no generator's name
+};
+
+// All cases, numbered from 1, validated: studies in file order; within one, models, kernels, reductions,
+// precisions, sizes, threads, and ranks innermost. Throws Error(usage) with key, value and remedy, or what
+// open_knowledge throws.
+std::vector<Case> expand(const Campaign& campaign, const ExpansionContext& context);
+
+// A digest of everything that decides the results: cases, timing, seed (XXH3, 128 bits, hexadecimal).
+std::string config_hash(const Campaign& campaign, const std::vector<Case>& cases);
+
+}  // namespace knowscale

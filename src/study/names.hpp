@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Messages about names that are not known.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace knowscale {
+
+// `use one of "a", "b"`, or `did you mean "a"?` in front of it where one is near (two edits at most).
+std::string remedy_for_name(const std::string& name, const std::vector<std::string>& known);
+
+}  // namespace knowscale

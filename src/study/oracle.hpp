@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The truth that every timed case is held against: plain f64 loops over the same shards, sharing no code
+// with kernels, merges or reductions.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "core/matrix.hpp"
+#include "models/model.hpp"
+
+namespace knowscale {
+
+struct Verification {
+  std::string check;  // what was compared
+  double error = 0;   // relative; infinite where the output holds NaN or a row is missing
+  double bound = 0;
+
+  bool passed() const { return error <= bound; }
+};
+
+// Softmax attention, on sampled rows (all of them where that is cheap; never fewer than 8): two passes over
+// the shards, the maximum first, then the sums; combined by plain sums over ranks.
+//
+// The error is componentwise, |y - y'| / sum_k w_k |v_k|. With u the unit roundoff, S the largest
+// b sum_c |q_c k_c|, d_h the head width, it is held against
+//   u (2 S (sqrt(d_h) + 4) + 4 (sqrt(min(m, 512)) + sqrt(m / 512) + log2 p) + 8)
+// - scores: a dot product of d_h terms is off by u sqrt(d_h) S (Higham & Mary 2019, probabilistic), scaling,
+//   subtraction and exp by 4 u S more; numerator and denominator both carry it: factor 2;
+// - sums: blocks of 512 keys, then m / 512 blocks, then log2 p merges, each off by u times the root of its
+//   length, four standard deviations; - division, rescaling and rounding of the output: 8 u.
+// Collective; the same result on every rank.
+template <class T>
+Verification verify_attention(const Problem<T>& problem, const Output<T>& output);
+
+// The LSTM has no rows to sample: everything is computed again in f64, once for each distinct problem.
+//
+// The error of an output row is relative to its largest component, held against
+//   32 u (sqrt(D + H) + 8)
+// A step adds the error of dot products of D + H terms and of the gates; since forget gates stay near 1/2
+// the recurrence forgets errors as it forgets its input, so that they do not grow with m or n (factor 32:
+// four standard deviations, the geometric sum over past steps, and the decoder that feeds back).
+class LstmOracle {
+ public:
+  // Collective; the same result on every rank.
+  template <class T>
+  Verification verify(const Problem<T>& problem, const Output<T>& output);
+
+ private:
+  std::map<std::string, Matrix<double>> outputs_;  // (B n) x d, by problem
+};
+
+}  // namespace knowscale

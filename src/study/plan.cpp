@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "study/plan.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "comm/reduction.hpp"
+#include "kernels/attention.hpp"
+#include "models/model.hpp"
+#include "problem/knowledge_file.hpp"
+#include "problem/synthetic.hpp"
+
+namespace knowscale {
+namespace {
+
+// A knowledge-set file as the campaign names it: from here, or from the campaign file's folder.
+KnowledgeExtent find_knowledge(const std::string& path, const std::string& campaign_path) {
+  namespace fs = std::filesystem;
+  const fs::path beside = fs::path(campaign_path).parent_path() / path;
+  const std::string found = !fs::exists(path) && fs::exists(beside) ? beside.string() : path;
+  const KnowledgeFile file = inspect_knowledge_file(found);
+  return {found, file.count, file.dimension};
+}
+
+}  // namespace
+
+KnownNames known_names() {
+  KnownNames names;
+  for (const Model<float>& model : models<float>()) names.models.push_back({std::string(model.name), model.attends, model.recurrent});
+  for (const Kernel<float>& kernel : kernels<float>()) names.kernels.emplace_back(kernel.name);
+  for (const Reduction<float>& reduction : reductions<float>()) names.reductions.emplace_back(reduction.name);
+  names.generators = generator_names();
+  return names;
+}
+
+Plan make_plan(const RunOptions& options, const Communicator& world) {
+  const int ranks_here = world.node().size();
+  Plan plan;
+  world.together([&] {
+    plan.campaign = read_campaign(options.campaign_path, options.overrides);
+    ExpansionContext context;
+    context.names = known_names();
+    context.launched_ranks = world.size();
+    context.cores_a_rank = std::max(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) / ranks_here, 1);
+    context.ranks_override = options.ranks;
+    context.open_knowledge = [&](const std::string& path) { return find_knowledge(path, options.campaign_path); };
+    plan.cases = expand(plan.campaign, context);
+    plan.config_hash = config_hash(plan.campaign, plan.cases);
+  });
+  return plan;
+}
+
+}  // namespace knowscale

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The whole program, top to bottom: campaign file -> cases -> for each: data, timing, verification, a durable
+// part of the record -> result file.
+#include "study/run.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "kernels/blas/gemm.hpp"
+#include "problem/knowledge_file.hpp"
+#include "record/console.hpp"
+#include "record/environment.hpp"
+#include "record/store.hpp"
+#include "study/case_run.hpp"
+#include "study/interrupt.hpp"
+#include "study/plan.hpp"
+#include "study/progress.hpp"
+
+namespace knowscale {
+namespace {
+
+constexpr double kCeilingSeconds = 0.2;  // for each rate
+
+// What rank 0 owns of a running campaign; the other ranks have none.
+using Store = std::unique_ptr<ResultStore>;
+
+Store open_store(const RunOptions& options, const Plan& plan, const Communicator& world) {
+  Store store;
+  world.together([&] {
+    if (!world.is_root()) return;
+    const std::string path = options.output.empty() ? "results/" + plan.campaign.name + ".h5" : options.output;
+    store = std::make_unique<ResultStore>(path, ResultHeader{plan.campaign.name, plan.config_hash});
+  });
+  return store;
+}
+
+// The cases that earlier launches have not finished, the same on every rank.
+std::vector<Case> unfinished(const std::vector<Case>& cases, const Store& store, const Communicator& world) {
+  std::vector<std::int64_t> finished(cases.size(), 0);
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (store && store->finished_cases().contains(cases[i].number)) finished[i] = 1;
+  }
+  world.broadcast(std::span<std::int64_t>(finished));
+  std::vector<Case> left;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    if (finished[i] == 0) left.push_back(cases[i]);
+  }
+  return left;
+}
+
+// Runs `body` on the first `ranks` ranks, while the others sleep. A CollectiveError of theirs reaches all.
+template <class Body>
+void on_first(int ranks, const Communicator& world, const Body& body) {
+  std::optional<CollectiveError> error;
+  {
+    const Communicator comm = world.first(ranks);
+    try {
+      if (comm.size() > 0) body(comm);
+    } catch (const CollectiveError& e) {
+      error = e;
+    }
+    world.sleeping_barrier();
+  }
+  world.together([&] {
+    if (error) throw Error(*error);
+  });
+}
+
+void measure_ceilings(const std::vector<Case>& cases, const Communicator& world, Ceilings& ceilings) {
+  std::set<std::pair<int, int>> shapes;
+  for (const Case& c : cases) shapes.insert({c.ranks, c.threads});
+  for (const auto& [ranks, threads] : shapes) {
+    on_first(ranks, world, [&ceilings, count = threads](const Communicator& comm) {
+      ceilings.measure(comm, Threads(count));
+    });
+  }
+}
+
+std::vector<Table> launch_tables(const RunOptions& options, const Plan& plan, const Ceilings& ceilings,
+                                 std::int64_t launch) {
+  NameValues meta = versions(mpi_version());
+  for (const auto& pair : environment(options.argv)) meta.push_back(pair);
+  meta.emplace_back("campaign_text", plan.campaign.text);
+  std::vector<std::int64_t> launches(meta.size(), launch);
+  std::vector<std::string> names, values;
+  for (const auto& [name, value] : meta) {
+    names.push_back(name);
+    values.push_back(value);
+  }
+  const Table table = {"meta",
+                       {{"launch", "1", "launch of the program, from 1", launches},
+                        {"name", "", "what", names},
+                        {"value", "", "value", values}}};
+  return {table, ceilings_table(ceilings.all(), launch)};
+}
+
+// Writes on rank 0; every rank learns of a failure.
+template <class Write>
+void write_on_root(const Communicator& world, const Write& write) {
+  world.together([&] {
+    if (world.is_root()) write();
+  });
+}
+
+std::string outcome(const CaseResult& result) {
+  const MedianInterval& t = result.measurement.seconds;
+  return fmt::format("{:.4g} s [{:.4g}, {:.4g}], {} repetitions, {:.0f} % of {}, {}", t.median, t.low, t.high,
+                     result.measurement.samples.size(), 100 * result.bound.fraction, result.bound.name,
+                     result.valid ? "VALID" : "INVALID: " + result.reason);
+}
+
+// Measures one case and makes it durable; false when a signal asked to stop, and the case was dropped.
+bool measure_case(const Case& c, const CaseContext& context, const Communicator& world, const Store& store,
+                  Progress& progress) {
+  progress.start(case_label(c));
+  CaseResult result;
+  on_first(c.ranks, world, [&](const Communicator& comm) { result = run_case(c, context, comm); });
+  if (world.allreduce(result.interrupted ? 1 : 0, Combine::maximum) == 1) return false;
+  write_on_root(world, [&] { store->write_case(c.number, case_tables(c, result, context.launch), result.kept); });
+  progress.finish(outcome(result));
+  return world.allreduce(stop_signal_came() ? 1 : 0, Combine::maximum) == 0;
+}
+
+void print_plan(const Plan& plan) {
+  for (const Case& c : plan.cases) fmt::print("case {:>4}  {}\n", c.number, case_label(c));
+  fmt::print("knowscale: PLANNED cases={} config_hash={}\n", plan.cases.size(), plan.config_hash);
+}
+
+// The result table and the final line; the exit status that they stand for.
+ExitStatus conclude(const ResultStore& store, std::size_t skipped) {
+  const Table cases = store.read("cases");
+  const auto& valid = std::get<std::vector<std::int64_t>>(cases.column("valid").values);
+  const auto& reasons = std::get<std::vector<std::string>>(cases.column("reason").values);
+  fmt::print("{}\n", case_table(cases));
+  const auto failed = std::count(valid.begin(), valid.end(), 0);
+  if (failed == 0) {
+    fmt::print("knowscale: VALID cases={} skipped={} file={}\n", valid.size(), skipped, store.path());
+    return ExitStatus::valid;
+  }
+  const auto first = static_cast<std::size_t>(std::find(valid.begin(), valid.end(), 0) - valid.begin());
+  fmt::print("knowscale: INVALID cases={} failed={} reason=\"{}\" file={}\n", valid.size(), failed, reasons[first],
+             store.path());
+  return ExitStatus::invalid;
+}
+
+}  // namespace
+
+ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
+  const Plan plan = make_plan(options, world);
+  if (options.dry_run) {
+    if (world.is_root()) print_plan(plan);
+    return ExitStatus::valid;
+  }
+  const Store store = open_store(options, plan, world);
+  const std::vector<Case> cases = unfinished(plan.cases, store, world);
+  const std::size_t skipped = plan.cases.size() - cases.size();
+  Progress progress(world.is_root(), static_cast<std::int64_t>(plan.cases.size()), static_cast<std::int64_t>(skipped));
+  if (const std::string warning = blas::narrow_code_path(); !warning.empty()) progress.note("warning: " + warning);
+  if (skipped > 0) progress.note(fmt::format("resuming: {} of {} cases are finished", skipped, plan.cases.size()));
+
+  Ceilings ceilings(kCeilingSeconds);
+  LstmOracle lstm_oracle;
+  const CaseContext context = {plan.campaign.timing, options.keep_io, store ? store->launch() : 0, &ceilings, &lstm_oracle};
+  const auto write_launch = [&] {
+    write_on_root(world, [&] { store->write_launch(launch_tables(options, plan, ceilings, context.launch)); });
+  };
+  if (!cases.empty()) {
+    progress.note("measuring the machine's ceilings");
+    measure_ceilings(cases, world, ceilings);
+    write_launch();
+  }
+  for (const Case& c : cases) {
+    if (measure_case(c, context, world, store, progress)) continue;
+    if (world.is_root()) {
+      fmt::print("knowscale: INTERRUPTED cases={} finished={} file={}: the same command resumes\n", plan.cases.size(),
+                 store->finished_cases().size(), store->path());
+    }
+    return ExitStatus::interrupted;
+  }
+  if (!cases.empty()) write_launch();  // once more: a ceiling may have been raised
+  int status = 0;
+  world.together([&] {
+    if (!world.is_root()) return;
+    store->assemble();
+    status = static_cast<int>(conclude(*store, skipped));
+  });
+  world.broadcast(std::span<int>(&status, 1));
+  return static_cast<ExitStatus>(status);
+}
+
+}  // namespace knowscale

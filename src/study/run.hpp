@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `knowscale run`: a campaign from its file to its result file.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "core/error.hpp"
+#include "study/campaign.hpp"
+
+namespace knowscale {
+
+struct RunOptions {
+  std::string campaign_path;
+  std::vector<std::string> overrides;  // key=value
+  std::string output;                  // empty: results/<campaign name>.h5
+  std::optional<std::vector<std::int64_t>> ranks;
+  bool dry_run = false;
+  bool keep_io = false;
+  std::vector<std::string> argv;  // for the record
+};
+
+// Collective over `world`. Results and the final line go to stdout of rank 0, progress to its stderr. Throws
+// CollectiveError where nothing (more) can be measured; finished cases are on disk by then.
+ExitStatus run_campaign(const RunOptions& options, const Communicator& world);
+
+}  // namespace knowscale

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// `knowscale verify`: every model, kernel, reduction and precision of this build on small hard problems, at
+// every rank count asked for, against the oracle; then the symmetries of every model.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "comm/communicator.hpp"
+#include "core/error.hpp"
+
+namespace knowscale {
+
+struct VerifyOptions {
+  std::optional<std::vector<std::int64_t>> ranks;  // default: 1, 2, 3, 4, 5, 7, 8 as far as launched, and all
+  int threads = 1;
+  std::uint64_t seed = 1;
+};
+
+// Collective over `world`. A line a model, kernel, reduction, precision and rank count with its worst error,
+// and the final line, on stdout of rank 0.
+ExitStatus verify_all(const VerifyOptions& options, const Communicator& world);
+
+}  // namespace knowscale

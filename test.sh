@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+set -euo pipefail
+
+usage() {
+  cat << 'TEXT'
+test.sh: installs what is missing, builds, and runs every test.
+
+  ./test.sh [-h] [options of ctest, e.g. -R mpi]
+
+ctest (unit tests, the MPI tests in one launch of 8 oversubscribed ranks, knowscale verify, the include graph, a
+consumer of the installed package), pytest (analysis, data, the program from outside), shellcheck.
+TEXT
+}
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
+
+case "${1:-}" in -h | --help) usage; exit 0 ;; esac
+
+prepare -DKNOWSCALE_TESTS=ON -DKNOWSCALE_BENCH=ON -DKNOWSCALE_WERROR="${CI:+ON}"
+export_mpi_environment
+
+say "ctest"
+ctest --test-dir "$root/build/release" --output-on-failure "$@"
+[ $# -eq 0 ] || exit 0
+
+say "pytest"
+(cd "$root" && "$python" -m pytest -q tests/python)
+
+say "shellcheck"
+(cd "$root" && git ls-files '*.sh' '*.sbatch' .ci/run | xargs shellcheck -x)
+say "all tests passed"

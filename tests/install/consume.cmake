@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Installs the build tree, builds the consumer against it alone, and runs both programs from there.
+set(prefix ${BUILD_DIR}/consumer/prefix)
+function(step)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "failed (${status}): ${ARGN}\n${output}")
+  endif()
+endfunction()
+file(REMOVE_RECURSE ${BUILD_DIR}/consumer)
+step(${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${prefix})
+step(${CMAKE_COMMAND} -S ${SOURCE_DIR} -B ${BUILD_DIR}/consumer/build -DCMAKE_PREFIX_PATH=${prefix}
+  -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_CXX_FLAGS=${CXX_FLAGS} -DCMAKE_BUILD_TYPE=${BUILD_TYPE})
+step(${CMAKE_COMMAND} --build ${BUILD_DIR}/consumer/build)
+step(${BUILD_DIR}/consumer/build/consumer)
+step(${prefix}/bin/knowscale list)
+foreach(file share/knowscale/campaigns/quickstart.toml share/knowscale/data/wordnet-sample.h5)
+  if(NOT EXISTS ${prefix}/${file})
+    message(FATAL_ERROR "not installed: ${file}")
+  endif()
+endforeach()

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A case from data to record, and kernels and reductions broken on purpose: each must come out invalid.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <utility>
+
+#include "problem/synthetic.hpp"
+#include "ranks.hpp"
+#include "study/case_run.hpp"
+
+namespace knowscale {
+namespace {
+
+Case small_case(const Communicator& comm) {
+  Case c;
+  c.number = 1;
+  c.study = "test";
+  c.model = "knowledge";
+  c.n = 24;
+  c.m = 1500;
+  c.d = 16;
+  c.heads = 2;
+  c.kv_heads = 2;
+  c.scale = 1 / std::sqrt(8.0);
+  c.ranks = comm.size();
+  return c;
+}
+
+struct Fixture {
+  Ceilings ceilings{0.01};
+  LstmOracle oracle;
+  CaseContext context{{0.5, 3, 0.05}, false, 1, &ceilings, &oracle};
+
+  CaseResult run(const Case& c, const Communicator& comm, const Model<float>& model, const Backend<float>& backend) {
+    ceilings.measure(comm, Threads(c.threads));
+    return run_case<float>(c, context, comm, model, backend);
+  }
+};
+
+const Model<float>& knowledge_model() { return model_by_name<float>("knowledge"); }
+
+TEST(CaseRun, EveryModelKernelAndReductionIsValidAndRecordsItsTables) {
+  for_rank_counts([](const Communicator& comm) {
+    Fixture fixture;
+    for (const Reduction<float>& reduction : reductions<float>()) {
+      Case c = small_case(comm);
+      c.reduction = reduction.name;
+      const CaseResult result = fixture.run(c, comm, knowledge_model(), backend_of<float>(c));
+      EXPECT_TRUE(result.valid) << result.reason;
+      if (!comm.is_root()) continue;
+      EXPECT_GE(result.measurement.samples.size(), 1U);
+      EXPECT_GT(result.verification.bound, 0);
+      EXPECT_EQ(result.ranks.size(), static_cast<std::size_t>(comm.size()));
+      std::int64_t rows = 0;
+      for (const RankInfo& rank : result.ranks) rows += rank.rows;
+      EXPECT_EQ(rows, c.m);
+      const std::vector<Table> tables = case_tables(c, result, 1);
+      ASSERT_EQ(tables.size(), 4U);
+      EXPECT_EQ(tables[0].name, "cases");
+      EXPECT_EQ(tables[0].rows(), 1U);
+      EXPECT_EQ(tables[1].rows(), result.measurement.samples.size());
+      EXPECT_EQ(tables[2].rows(), static_cast<std::size_t>(comm.size()));
+    }
+  });
+}
+
+TEST(CaseRun, SamplesSplitIntoComputeExchangeAndWait) {
+  const Communicator world = Communicator::world();
+  Fixture fixture;
+  const Case c = small_case(world);
+  const CaseResult result = fixture.run(c, world, knowledge_model(), backend_of<float>(c));
+  for (const Sample& sample : result.measurement.samples) {
+    EXPECT_NEAR(sample.compute + sample.exchange + sample.wait, sample.seconds, 1e-9);
+    EXPECT_GT(sample.compute, 0);
+    EXPECT_GE(sample.wait, 0);
+  }
+}
+
+TEST(CaseRun, KeptMatricesAreTheWholeProblemInItsOrder) {
+  for_rank_counts([](const Communicator& comm) {
+    Fixture fixture;
+    fixture.context.keep_io = true;
+    Case c = small_case(comm);
+    c.reduction = "reduce_scatter";
+    const CaseResult result = fixture.run(c, comm, knowledge_model(), backend_of<float>(c));
+    if (!comm.is_root()) return;
+    ASSERT_EQ(result.kept.size(), 4U);
+    EXPECT_EQ(result.kept[0].values.rows(), c.n);
+    EXPECT_EQ(result.kept[1].values.rows(), c.m);
+    EXPECT_EQ(result.kept[3].values.rows(), c.n);
+    std::vector<double> row(static_cast<std::size_t>(c.knowledge_dim()));
+    for (const std::int64_t k : {0, 699, 1499}) {
+      fill_key_row(c, k, row);
+      EXPECT_EQ(result.kept[1].values(k, 3), static_cast<double>(static_cast<float>(row[3])));
+      fill_value_row(c, k, row);
+      EXPECT_EQ(result.kept[2].values(k, 5), static_cast<double>(static_cast<float>(row[5])));
+    }
+  });
+}
+
+// What a broken build could do; each must fail verification on its own.
+void skips_the_last_shard(const AttentionInput<float>& input, Partial<float>& out, const Threads& threads) {
+  AttentionInput<float> shorter = input;
+  const RowRange kept = {0, input.keys.rows * 9 / 10};
+  shorter.keys = input.keys.slice_rows(kept);
+  shorter.values = input.values.slice_rows(kept);
+  kernel_by_name<float>("blas").compute(shorter, out, threads);
+}
+void returns_zeros(const AttentionInput<float>&, Partial<float>& out, const Threads&) { clear(out.rows()); }
+void returns_nan(const AttentionInput<float>& input, Partial<float>& out, const Threads& threads) {
+  kernel_by_name<float>("blas").compute(input, out, threads);
+  for (std::int64_t i = 0; i < out.row_count(); ++i) out.rows()(i, 0) = std::nanf("");
+}
+void forgets_the_scale(const AttentionInput<float>& input, Partial<float>& out, const Threads& threads) {
+  AttentionInput<float> other = input;
+  other.scale = 1;
+  kernel_by_name<float>("blas").compute(other, out, threads);
+}
+void mixes_up_heads(const AttentionInput<float>& input, Partial<float>& out, const Threads& threads) {
+  kernel_by_name<float>("blas").compute(input, out, threads);
+  for (std::int64_t i = 0; i + 1 < out.row_count(); i += 2) {
+    std::swap_ranges(out.rows().row(i), out.rows().row(i) + out.row_width(), out.rows().row(i + 1));
+  }
+}
+RowRange drops_the_merge(const Communicator&, Partial<float>& partial) { return {0, partial.row_count()}; }
+RowRange loses_the_rows(const Communicator&, Partial<float>&) { return {0, 0}; }
+RowRange sums_without_rescaling(const Communicator& comm, Partial<float>& partial) {
+  comm.allreduce(std::span<float>(partial.rows().data, static_cast<std::size_t>(partial.rows().size())), Combine::sum);
+  return {0, partial.row_count()};
+}
+
+TEST(Mutations, ABrokenKernelIsInvalidAtEveryRankCount) {
+  const auto scratch = kernel_by_name<float>("blas").scratch_bytes;
+  for (const Kernel<float>& kernel : {Kernel<float>{"skips", skips_the_last_shard, scratch}, {"zeros", returns_zeros, scratch},
+                                      {"nan", returns_nan, scratch}, {"scale", forgets_the_scale, scratch},
+                                      {"heads", mixes_up_heads, scratch}}) {
+    for_rank_counts([&](const Communicator& comm) {
+      Fixture fixture;
+      const Case c = small_case(comm);
+      const Backend<float> backend = {&kernel, &reduction_by_name<float>("two_phase")};
+      const CaseResult result = fixture.run(c, comm, knowledge_model(), backend);
+      EXPECT_FALSE(result.valid) << kernel.name;
+      if (comm.is_root()) EXPECT_FALSE(result.reason.empty());
+    });
+  }
+}
+
+TEST(Mutations, ABrokenReductionIsInvalidFromTwoRanksOn) {
+  const auto traffic = reduction_by_name<float>("packed").traffic;
+  for (const Reduction<float>& reduction :
+       {Reduction<float>{"drops", Placement::replicated, drops_the_merge, traffic},
+        {"loses", Placement::replicated, loses_the_rows, traffic},
+        {"sums", Placement::replicated, sums_without_rescaling, traffic}}) {
+    for_rank_counts([&](const Communicator& comm) {
+      if (comm.size() == 1 && reduction.name != "loses") return;
+      Fixture fixture;
+      const Case c = small_case(comm);
+      const Backend<float> backend = {&kernel_by_name<float>("blas"), &reduction};
+      EXPECT_FALSE(fixture.run(c, comm, knowledge_model(), backend).valid) << reduction.name;
+    });
+  }
+}
+
+// An LSTM whose output is off by one part in a thousand.
+class Perturbed : public PreparedModel<float> {
+ public:
+  explicit Perturbed(std::unique_ptr<PreparedModel<float>> model) : model_(std::move(model)) {}
+  Phases run() override {
+    const Phases phases = model_->run();
+    const Output<float> output = model_->output();
+    values_ = Matrix<float>(output.values.rows, output.values.cols);
+    for (std::int64_t i = 0; i < values_.size(); ++i) values_.data()[i] = 1.001f * output.values.data[i];
+    return phases;
+  }
+  Output<float> output() const override { return {model_->output().rows, values_.view()}; }
+
+ private:
+  std::unique_ptr<PreparedModel<float>> model_;
+  Matrix<float> values_;
+};
+
+TEST(Mutations, APerturbedLstmIsInvalidAndAnHonestOneIsNot) {
+  for_rank_counts([](const Communicator& comm) {
+    Fixture fixture;
+    Case c = small_case(comm);
+    c.model = "lstm";
+    c.m = 60;
+    c.n = 3;
+    c.batch = 3;
+    c.heads = c.kv_heads = 0;
+    c.hidden = 16;
+    const Model<float>& honest = model_by_name<float>("lstm");
+    const CaseResult result = fixture.run(c, comm, honest, {});
+    EXPECT_TRUE(result.valid) << result.reason;
+    Model<float> broken = honest;
+    broken.prepare = [](const Problem<float>& problem, const Backend<float>& backend) -> std::unique_ptr<PreparedModel<float>> {
+      return std::make_unique<Perturbed>(model_by_name<float>("lstm").prepare(problem, backend));
+    };
+    EXPECT_FALSE(fixture.run(c, comm, broken, {}).valid);
+  });
+}
+
+TEST(CaseRun, MoreMemoryThanThereIsIsRefusedOnEveryRankBeforeAnythingIsAllocated) {
+  for_rank_counts([](const Communicator& comm) {
+    Fixture fixture;
+    Case c = small_case(comm);
+    c.m = std::int64_t{1} << 40;
+    try {
+      fixture.run(c, comm, knowledge_model(), backend_of<float>(c));
+      FAIL();
+    } catch (const CollectiveError& e) {
+      EXPECT_EQ(e.status(), ExitStatus::resource);
+      EXPECT_NE(std::string(e.what()).find("m = 1099511627776"), std::string::npos) << e.what();
+    }
+  });
+}
+
+}  // namespace
+}  // namespace knowscale

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A rank's peak memory is its shard, O(n d) and tiles: read off the kernel's high-water mark.
+#include <gtest/gtest.h>
+
+#include "models/model.hpp"
+#include "problem/sequence.hpp"
+#include "ranks.hpp"
+#include "study/memory.hpp"
+
+namespace knowscale {
+namespace {
+
+TEST(Memory, PeakOfARankIsItsShardPlusItsQueriesPlusTiles) {
+  for_rank_counts([](const Communicator& comm) {
+    if (comm.size() % 2 == 1) return;  // 2, 4 and 8 ranks
+    Case c;
+    c.model = "knowledge";
+    c.n = 600;
+    c.m = 200000;
+    c.d = 64;
+    c.scale = 0.125;
+    c.ranks = comm.size();
+    for (const Reduction<float>& reduction : reductions<float>()) {
+      c.reduction = reduction.name;
+      const Cost cost = model_by_name<float>("knowledge").cost(c, backend_of<float>(c));
+      reset_peak_memory();
+      const std::int64_t before = peak_memory_bytes();
+      const KnowledgeShard<float> knowledge = load_knowledge<float>(c, comm);
+      const Matrix<float> queries = load_queries<float>(c, comm);
+      const Threads threads(1);
+      const Problem<float> problem = {c, knowledge, queries.view(), comm, threads};
+      const auto prepared = model_by_name<float>("knowledge").prepare(problem, backend_of<float>(c));
+      prepared->run();
+      const double used = static_cast<double>(peak_memory_bytes() - before);
+      const double estimate = estimated_rank_bytes(c, cost);
+      constexpr double slack = 8 << 20;  // buffers of MPI and BLAS, once
+      const double shard = 2.0 * static_cast<double>(knowledge.rows.size()) * 64 * 4;
+      EXPECT_LT(used, estimate + slack) << reduction.name;
+      EXPECT_LT(used, 1.1 * shard + 8.0 * 600 * 66 * 4 + (1 << 20) + slack) << reduction.name;
+      EXPECT_GT(used, 0.5 * shard) << "the high-water mark sees nothing";
+      // The scores that must never exist would be larger than all that.
+      EXPECT_GT(600.0 * static_cast<double>(knowledge.rows.size()) * 4, used);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace knowscale
