@@ -7,6 +7,8 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <map>
+#include <set>
 #include <vector>
 
 namespace knowscale {
@@ -15,6 +17,7 @@ namespace {
 using Row = std::vector<std::string>;
 
 std::string text_at(const Column& column, std::size_t row) {
+  if (const auto* reals = std::get_if<std::vector<double>>(&column.values)) return fmt::format("{:.4g}", (*reals)[row]);
   return std::visit([&](const auto& values) { return fmt::format("{}", values[row]); }, column.values);
 }
 
@@ -22,15 +25,16 @@ double real_at(const Table& table, const char* name, std::size_t row) {
   return std::get<std::vector<double>>(table.column(name).values)[row];
 }
 
-bool varies(const Column& column) {
-  return std::visit(
-      [](const auto& values) {
-        return std::any_of(values.begin(), values.end(), [&](const auto& value) { return value != values.front(); });
-      },
-      column.values);
+// Whether the column tells rows apart: more than one value, not counting what a model does not use (0 or "-").
+bool varies(const Column& column, const std::vector<std::size_t>& rows) {
+  std::set<std::string> seen;
+  for (const std::size_t row : rows) seen.insert(text_at(column, row));
+  seen.erase("0");
+  seen.erase("-");
+  return seen.size() > 1;
 }
 
-// What says which case a row is. Those that are the same in all rows are named once, above.
+// What says which case a row is. Those that are the same in all rows of a study are named once, above.
 constexpr std::array<const char*, 17> kIdentity = {"study", "knowledge", "model", "kernel", "reduction", "precision",
                                                    "n", "m", "d", "heads", "kv_heads", "hidden", "batch", "ranks",
                                                    "threads", "scaling", "scale"};
@@ -74,6 +78,35 @@ Row result_cells(const Table& cases, std::size_t row) {
           valid ? "VALID" : "INVALID: " + text_at(cases.column("reason"), row)};
 }
 
+// The cases of one study: what they share in a line, then a row each.
+std::string study_table(const Table& cases, const std::vector<std::size_t>& members) {
+  std::string shared;
+  std::vector<const Column*> shown;
+  for (const char* name : kIdentity) {
+    const Column& column = cases.column(name);
+    if (varies(column, members)) {
+      shown.push_back(&column);
+      continue;
+    }
+    // The value of a model that uses it.
+    std::string value = text_at(column, members.front());
+    for (const std::size_t row : members) {
+      if (const std::string other = text_at(column, row); value == "0" || value == "-") value = other;
+    }
+    if (value != "0" && value != "-") shared += fmt::format("{}{} = {}", shared.empty() ? "" : ", ", name, file_part(value));
+  }
+  std::vector<Row> rows(1, Row{"case"});
+  for (const Column* column : shown) rows[0].push_back(column->name);
+  for (const char* name : {"median", "95 % interval", "rate", "of bound", "exchange", "error", "bound", "result"}) rows[0].emplace_back(name);
+  for (const std::size_t i : members) {
+    Row row = {text_at(cases.column("case"), i)};
+    for (const Column* column : shown) row.push_back(text_at(*column, i) == "0" ? "-" : file_part(text_at(*column, i)));
+    for (const std::string& cell : result_cells(cases, i)) row.push_back(cell);
+    rows.push_back(row);
+  }
+  return shared + '\n' + aligned(rows);
+}
+
 }  // namespace
 
 std::string with_prefix(double value, const std::string& unit) {
@@ -85,23 +118,16 @@ std::string with_prefix(double value, const std::string& unit) {
 
 std::string case_table(const Table& cases) {
   if (cases.rows() == 0) return "no finished case\n";
-  std::string constant;
-  std::vector<const Column*> shown;
-  for (const char* name : kIdentity) {
-    const Column& column = cases.column(name);
-    if (varies(column)) shown.push_back(&column);
-    else constant += fmt::format("{}{} = {}", constant.empty() ? "all cases: " : ", ", name, file_part(text_at(column, 0)));
-  }
-  std::vector<Row> rows(1, Row{"case"});
-  for (const Column* column : shown) rows[0].push_back(column->name);
-  for (const char* name : {"median", "95 % interval", "rate", "of bound", "exchange", "error", "bound", "result"}) rows[0].emplace_back(name);
+  std::vector<std::string> order;
+  std::map<std::string, std::vector<std::size_t>> members;
   for (std::size_t i = 0; i < cases.rows(); ++i) {
-    Row row = {text_at(cases.column("case"), i)};
-    for (const Column* column : shown) row.push_back(file_part(text_at(*column, i)));
-    for (const std::string& cell : result_cells(cases, i)) row.push_back(cell);
-    rows.push_back(row);
+    const std::string study = text_at(cases.column("study"), i);
+    if (members[study].empty()) order.push_back(study);
+    members[study].push_back(i);
   }
-  return constant + '\n' + aligned(rows);
+  std::string out;
+  for (const std::string& study : order) out += study_table(cases, members[study]) + '\n';
+  return out;
 }
 
 }  // namespace knowscale

@@ -102,11 +102,14 @@ void Ceilings::measure(const Communicator& comm, const Threads& threads) {
 
 void Ceilings::refine(const Communicator& comm, const Threads& threads) { measure_compute(comm, threads); }
 
+// What c.ranks ranks together can do at least: what they did, and also their share of what more ranks did at once.
 double Ceilings::rate(const std::string& name, const Case& c) const {
-  const auto found = std::find_if(ceilings_.begin(), ceilings_.end(), [&](const Ceiling& ceiling) {
-    return ceiling.name == name && ceiling.ranks == c.ranks && ceiling.threads == c.threads;
-  });
-  return found->value;
+  double best = 0;
+  for (const Ceiling& ceiling : ceilings_) {
+    if (ceiling.name != name || ceiling.threads != c.threads || ceiling.ranks < c.ranks) continue;
+    best = std::max(best, ceiling.value * c.ranks / ceiling.ranks);
+  }
+  return best;
 }
 
 Bound Ceilings::bound_of(const Case& c, const Cost& cost, double seconds) const {

@@ -14,6 +14,7 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kMultiplications = 1e8;  // that a rank may spend on sampled rows
 constexpr std::int64_t kFewestRows = 8;
+constexpr std::int64_t kBlock = 256;  // keys
 
 // One row out of each of equal strata, so that every part of the output is looked at.
 std::vector<std::int64_t> sample_rows(const Case& c) {
@@ -59,20 +60,38 @@ struct Score {
   }
 };
 
+RowSums zero_sums(std::int64_t width) {
+  const std::vector<double> zeros(static_cast<std::size_t>(width), 0.0);
+  return {zeros, zeros, 0};
+}
+
+void add(RowSums& to, const RowSums& more) {
+  for (std::size_t j = 0; j < to.weighted.size(); ++j) {
+    to.weighted[j] += more.weighted[j];
+    to.magnitude[j] += more.magnitude[j];
+  }
+  to.total += more.total;
+}
+
 template <class T>
 RowSums sum_row(const Score<T>& score, double maximum) {
   const Case& c = score.problem.c;
   const std::int64_t width = c.d / c.heads, kv_head = score.head * c.kv_heads / c.heads;
   const MatrixView<const T> values = score.problem.knowledge.values();
-  RowSums sums{std::vector<double>(static_cast<std::size_t>(width)), std::vector<double>(static_cast<std::size_t>(width)), 0};
-  for (std::int64_t k = 0; k < values.rows; ++k) {
-    const double e = std::exp(score(k).first - maximum);
-    const T* value = values.row(k) + kv_head * width;
-    for (std::size_t j = 0; j < sums.weighted.size(); ++j) {
-      sums.weighted[j] += e * static_cast<double>(value[j]);
-      sums.magnitude[j] += e * std::abs(static_cast<double>(value[j]));
+  // Blocks of keys first, then their sums, so that the oracle's own rounding stays small at large m.
+  RowSums sums = zero_sums(width);
+  for (std::int64_t begin = 0; begin < values.rows; begin += kBlock) {
+    RowSums block = zero_sums(width);
+    for (std::int64_t k = begin; k < std::min(begin + kBlock, values.rows); ++k) {
+      const double e = std::exp(score(k).first - maximum);
+      const T* value = values.row(k) + kv_head * width;
+      for (std::size_t j = 0; j < block.weighted.size(); ++j) {
+        block.weighted[j] += e * static_cast<double>(value[j]);
+        block.magnitude[j] += e * std::abs(static_cast<double>(value[j]));
+      }
+      block.total += e;
     }
-    sums.total += e;
+    add(sums, block);
   }
   return sums;
 }

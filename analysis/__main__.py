@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""python3 -m analysis report FILE.h5 -o DIR; python3 -m analysis check FILE.h5"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import check, load, report
+
+VALID, INVALID, USAGE, RESOURCE = 0, 1, 2, 3
+
+
+def parse_arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python3 -m analysis",
+        description="Reads a knowscale result file.",
+        epilog="Exit status: 0 done (check: all right), 1 check found an error, 2 usage, 3 the file cannot be read.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("report", help="figures (PNG, SVG), report.txt, cases.csv and index.html")
+    one.add_argument("file", type=Path, help="result file")
+    one.add_argument("-o", "--output", type=Path, help="folder to fill (default: the file's name without .h5)")
+    two = commands.add_parser("check", help="recompute every kept attention output in numpy f64")
+    two.add_argument("file", type=Path, help="result file of: knowscale run --keep-io")
+    return parser.parse_args(words)
+
+
+def run_report(arguments: argparse.Namespace) -> int:
+    folder = arguments.output or arguments.file.with_suffix("")
+    print(report.write_report(load.load(arguments.file), folder), end="")
+    print(f"analysis report: {folder / 'index.html'}")
+    return VALID
+
+
+def run_check(arguments: argparse.Namespace) -> int:
+    kept = load.load_kept(arguments.file)
+    if not kept:
+        print(f"analysis: error: {arguments.file}: keeps no inputs and outputs: run with --keep-io", file=sys.stderr)
+        return USAGE
+    checks = check.check_all(load.load(arguments.file).cases, kept)
+    for one in checks:
+        verdict = "ok" if one.passed else "FAILED"
+        print(f"case {one.case:>4}  {one.label:<50}  error {one.error:.2e}  bound {one.bound:.2e}  {verdict}")
+    failed = [one for one in checks if not one.passed]
+    if failed or not checks:
+        reason = f"case {failed[0].case}" if failed else "no kept attention case"
+        print(f'analysis check: INVALID cases={len(checks)} failed={len(failed)} reason="{reason}"')
+        return INVALID
+    print(f"analysis check: VALID cases={len(checks)}")
+    return VALID
+
+
+def main(words: list[str]) -> int:
+    arguments = parse_arguments(words)
+    try:
+        return run_report(arguments) if arguments.command == "report" else run_check(arguments)
+    except load.UnreadableFile as error:
+        print(f"analysis: error: {error}", file=sys.stderr)
+    except OSError as error:
+        print(f"analysis: error: {error}", file=sys.stderr)
+    return RESOURCE
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A folder with figures, tables and a page that shows them."""
+
+import html
+from pathlib import Path
+
+import pandas as pd
+
+from . import plot, scaling
+from .load import Result
+
+# Name of the file, heading, how to read it, and what is missing where it could not be drawn.
+FIGURES = {
+    "strong": ("Strong scaling", "Above the dashed line is impossible but for caches; the gap below it is exchange, waiting and idle cores.", "needs one problem at one rank and at more"),
+    "efficiency": ("Parallel efficiency", "Speed-up over ranks: the share of the machine that does useful work.", "needs one problem at one rank and at more"),
+    "weak": ("Weak scaling", "Every rank brings its own knowledge: flat is perfect.", "needs a study with scaling = \"weak\" at one rank and at more"),
+    "growth": ("Attention against the LSTM", "The LSTM reads the knowledge one vector after another; ranks cannot share that chain.", "needs a study with both models and two sizes m or more"),
+    "split": ("Where the time goes", "Exchange is what is left after the last rank has computed; wait is the mean over ranks of waiting for it.", "needs a case with two ranks or more"),
+    "bounds": ("How near to the ceilings", "Time at the ceiling over the time measured.", "needs a case"),
+}  # fmt: skip
+
+
+def machine_line(result: Result) -> str:
+    names = ("cpu", "cores", "host", "mpi", "blas", "compiler", "start")
+    cpu, cores, host, mpi, blas, compiler, start = (result.meta(name) for name in names)
+    return f"{cpu}, {cores} cores, host {host}; {mpi}; {blas}; {compiler}; {start}; knowscale {result.meta('revision')}"
+
+
+def figures(result: Result) -> dict[str, object]:
+    machine = machine_line(result)
+    cases, samples = result.cases, result.samples
+    return {
+        "strong": plot.strong(cases, samples, machine),
+        "efficiency": plot.efficiency(cases, samples, machine),
+        "weak": plot.weak(cases, samples, machine),
+        "growth": plot.growth(cases, machine),
+        "split": plot.split(cases, machine),
+        "bounds": plot.bounds(cases, machine),
+    }
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:.4g}"
+
+
+def case_lines(cases: pd.DataFrame) -> pd.DataFrame:
+    """What the text table shows, a row a case."""
+    rows = []
+    strong = scaling.strong_scaling(cases).set_index("case")["speedup"] if len(cases) else pd.Series(dtype=float)
+    for _, case in cases.iterrows():
+        rows.append(
+            {
+                "case": case["case"],
+                "study": case["study"],
+                "series": scaling.series_label(case),
+                "n x batch": f"{case['n']} x {case['batch']}",
+                "m": case["m"],
+                "d": case["d"],
+                "ranks": case["ranks"],
+                "ms": milliseconds(case["seconds_median"]),
+                "95 % interval": f"{milliseconds(case['seconds_low'])} to {milliseconds(case['seconds_high'])}",
+                "reps": case["repetitions"],
+                "speed-up": f"{strong[case['case']]:.2f}" if case["case"] in strong.index else "",
+                "of bound": f"{100 * case['fraction_of_bound']:.0f} % {case['bound']}",
+                "error": f"{case['error']:.1e}",
+                "result": "VALID" if case["valid"] == 1 else f"INVALID: {case['reason']}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def text_report(result: Result, missing: list[str]) -> str:
+    cases = result.cases
+    invalid = int((cases["valid"] != 1).sum())
+    lines = [f"campaign {result.campaign}, {len(cases)} cases, {invalid} invalid", machine_line(result), ""]
+    lines.append(case_lines(cases).to_string(index=False) if len(cases) else "no finished case")
+    bases = scaling.strong_scaling(cases).drop_duplicates(["base_label", "base_seconds", "study", "m"])
+    lines += ["", "speed-up is over the best one-rank time of the same problem, model and precision:"]
+    lines += [f"  {row['study']}, m = {row['m']}: {row['base_label']}, {milliseconds(row['base_seconds'])} ms" for _, row in bases.iterrows()]
+    ratios = scaling.lstm_ratio(scaling.growth(cases)) if len(cases) else pd.DataFrame()
+    if len(ratios):
+        lines += ["", "time of the LSTM over that of attention:"]
+        lines += [f"  {row['study']}, m = {row['m']:.0f}, {row['ranks']:.0f} ranks: {row['ratio']:.2f}" for _, row in ratios.iterrows()]
+    return "\n".join(lines + ["", *missing]) + "\n"
+
+
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>knowscale: {campaign}</title>
+<style>body{{font-family:sans-serif;max-width:75em;margin:2em auto;padding:0 1em;color:#222}}
+img{{max-width:100%}}pre{{overflow-x:auto;font-size:12px;background:#f6f6f6;padding:1em}}figcaption{{color:#555}}</style></head>
+<body><h1>knowscale: {campaign}</h1>{figures}<h2>All cases</h2><pre>{table}</pre></body></html>
+"""
+
+
+def page(result: Result, drawn: list[str], table: str) -> str:
+    parts = []
+    for name in drawn:
+        heading, reading, _ = FIGURES[name]
+        parts.append(f'<h2>{heading}</h2><figure><a href="{name}.svg"><img src="{name}.png" alt="{heading}"></a><figcaption>{reading}</figcaption></figure>')
+    return PAGE.format(campaign=html.escape(result.campaign), figures="\n".join(parts), table=html.escape(table))
+
+
+def write_report(result: Result, folder: Path) -> str:
+    """Fills the folder (made if need be) and returns the text report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn, missing = [], []
+    for name, figure in figures(result).items():
+        if figure is None:
+            missing.append(f"no figure {name}: it {FIGURES[name][2]}")
+            for ending in ("png", "svg"):
+                (folder / f"{name}.{ending}").unlink(missing_ok=True)
+            continue
+        plot.save(figure, folder, name)
+        drawn.append(name)
+    text = text_report(result, missing)
+    (folder / "report.txt").write_text(text, encoding="utf-8")
+    result.cases.to_csv(folder / "cases.csv", index=False)
+    (folder / "index.html").write_text(page(result, drawn, text), encoding="utf-8")
+    return text

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "record/console.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+#include "study/case_run.hpp"
+
+namespace knowscale {
+namespace {
+
+Table cases_of(const std::vector<Case>& all, bool valid) {
+  Table table = {"cases", {}};
+  for (const Case& c : all) {
+    CaseResult result;
+    result.valid = valid;
+    result.reason = valid ? "" : "error 1 exceeds the bound 0.5";
+    result.measurement.samples = {{0.002, 0.0015, 0.0005, 0, 0}};
+    result.measurement.seconds = {0.002, 0.0019, 0.0021, true};
+    result.cost.flops = 4e6;
+    result.bound = {"fma_f32", 0.5};
+    append(table, case_tables(c, result, 1)[0]);
+  }
+  return table;
+}
+
+TEST(WithPrefix, KeepsThreeDigits) {
+  EXPECT_EQ(with_prefix(0.0012345, "s"), "1.23 ms");
+  EXPECT_EQ(with_prefix(2.5e9, "B/s"), "2.5 GB/s");
+  EXPECT_EQ(with_prefix(4e-7, "s"), "400 ns");
+  EXPECT_EQ(with_prefix(0, "s"), "0 s");
+}
+
+TEST(CaseTable, NamesOnceWhatAllCasesShareAndShowsWhatVaries) {
+  Case a, b;
+  a.number = 1;
+  b.number = 2;
+  a.study = b.study = "strong";
+  a.model = b.model = "knowledge";
+  a.heads = b.heads = 1;
+  b.ranks = 2;
+  const std::string text = case_table(cases_of({a, b}, true));
+  EXPECT_NE(text.find("study = strong, knowledge = gaussian, model = knowledge"), std::string::npos) << text;
+  EXPECT_NE(text.find("case  ranks  median"), std::string::npos) << text;
+  EXPECT_NE(text.find("2 ms"), std::string::npos);
+  EXPECT_NE(text.find("2 GFLOP/s"), std::string::npos);
+  EXPECT_NE(text.find("25.0 %"), std::string::npos) << "share of exchange";
+  EXPECT_NE(text.find("VALID"), std::string::npos);
+}
+
+TEST(CaseTable, GivesTheReasonOfAnInvalidCase) {
+  Case c;
+  c.study = "s";
+  EXPECT_NE(case_table(cases_of({c}, false)).find("INVALID: error 1 exceeds"), std::string::npos);
+}
+
+TEST(DescribeFile, TellsAKnowledgeSetFromAResult) {
+  const std::string text = describe_file(std::string(KNOWSCALE_SOURCE_DIR) + "/data/wordnet-sample.h5");
+  EXPECT_NE(text.find("knowledge set \"wordnet-sample\""), std::string::npos);
+  EXPECT_NE(text.find("2000 of dimension 128"), std::string::npos);
+  EXPECT_NE(text.find("Princeton University"), std::string::npos);
+}
+
+TEST(DescribeFile, RefusesWhatIsNeither) {
+  EXPECT_THROW(describe_file("/nonexistent.h5"), Error);
+  EXPECT_THROW(describe_file(std::string(KNOWSCALE_SOURCE_DIR) + "/LICENSE"), Error);
+}
+
+}  // namespace
+}  // namespace knowscale

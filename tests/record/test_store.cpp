@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Nothing measured is lost: every stage at which a run can end, another configuration, a full disk.
+#include "record/store.hpp"
+
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "core/error.hpp"
+#include "problem/h5.hpp"
+
+namespace knowscale {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Store : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::TempDir() + "knowscale-store-" + std::to_string(getpid());
+    fs::remove_all(folder_);
+    path_ = folder_ + "/deep/out.h5";
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static ResultHeader header(const std::string& hash = "abc") { return {"test", hash}; }
+
+  static std::vector<Table> case_tables(std::int64_t number, std::size_t samples = 2) {
+    return {{"cases", {{"case", "1", "number", std::vector<std::int64_t>{number}}}},
+            {"samples", {{"case", "1", "number", std::vector<std::int64_t>(samples, number)},
+                         {"seconds", "s", "time", std::vector<double>(samples, 0.1 * static_cast<double>(number))}}}};
+  }
+  static std::vector<Table> launch_tables(std::int64_t launch) {
+    return {{"meta", {{"launch", "1", "launch", std::vector<std::int64_t>{launch}}, {"name", "", "what", std::vector<std::string>{"host"}}}}};
+  }
+
+  void write_two_cases() const {
+    ResultStore store(path_, header());
+    store.write_launch(launch_tables(store.launch()));
+    store.write_case(1, case_tables(1));
+    store.write_case(2, case_tables(2));
+  }
+
+  static std::string bytes(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+
+  void expect_refused(const ResultHeader& other, const std::string& word) const {
+    try {
+      const ResultStore store(path_, other);
+      FAIL() << "not refused";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), ExitStatus::resource);
+      EXPECT_NE(std::string(error.what()).find(word), std::string::npos) << error.what();
+    }
+  }
+
+  std::string folder_, path_;
+};
+
+TEST_F(Store, FinishedCasesAreKnownToTheNextLaunch) {
+  write_two_cases();
+  const ResultStore store(path_, header());
+  EXPECT_EQ(store.finished_cases(), (std::set<std::int64_t>{1, 2}));
+  EXPECT_EQ(store.launch(), 2);
+  EXPECT_EQ(store.read("samples").rows(), 4U);
+}
+
+TEST_F(Store, AssemblesCasesOfAllLaunchesInCaseOrderAndRemovesTheParts) {
+  {
+    ResultStore store(path_, header());
+    store.write_launch(launch_tables(store.launch()));
+    store.write_case(3, case_tables(3));
+  }
+  ResultStore store(path_, header());
+  store.write_launch(launch_tables(store.launch()));
+  store.write_case(1, case_tables(1));
+  store.assemble();
+  EXPECT_FALSE(fs::exists(path_ + ".parts"));
+  EXPECT_EQ(std::get<std::vector<std::int64_t>>(store.read("cases").column("case").values), (std::vector<std::int64_t>{1, 3}));
+  EXPECT_EQ(std::get<std::vector<std::int64_t>>(store.read("meta").column("launch").values), (std::vector<std::int64_t>{1, 2}));
+  const h5::Id file = h5::open_read_only(path_);
+  EXPECT_EQ(h5::read_integer(file, "schema_version"), kSchemaVersion);
+  EXPECT_EQ(h5::read_text(file, "campaign"), "test");
+  EXPECT_EQ(h5::read_text(file, "config_hash"), "abc");
+}
+
+TEST_F(Store, KeptMatricesAreCopiedIntoTheResult) {
+  Matrix<double> matrix(2, 3);
+  for (std::int64_t i = 0; i < 6; ++i) matrix.data()[i] = static_cast<double>(i);
+  std::vector<KeptMatrix> kept;
+  kept.push_back({"queries", std::move(matrix)});
+  ResultStore store(path_, header());
+  store.write_case(7, case_tables(7), kept);
+  store.assemble();
+  const h5::Id file = h5::open_read_only(path_);
+  EXPECT_EQ(h5::extents(h5::open_dataset(file, "io/7/queries")), (std::vector<std::int64_t>{2, 3}));
+}
+
+TEST_F(Store, AFinishedResultCountsAllItsCases) {
+  {
+    ResultStore store(path_, header());
+    store.write_case(1, case_tables(1));
+    store.assemble();
+  }
+  const std::string before = bytes(path_);
+  ResultStore store(path_, header());
+  EXPECT_EQ(store.finished_cases(), std::set<std::int64_t>{1});
+  store.assemble();
+  EXPECT_EQ(bytes(path_), before);
+  EXPECT_FALSE(fs::exists(path_ + ".parts"));
+}
+
+TEST_F(Store, AKillBetweenRenameAndRemovalLeavesAGoodResult) {
+  write_two_cases();
+  const std::string kept = folder_ + "/kept";
+  fs::copy(path_ + ".parts", kept, fs::copy_options::recursive);
+  ResultStore(path_, header()).assemble();
+  fs::copy(kept, path_ + ".parts", fs::copy_options::recursive);
+  ResultStore store(path_, header());
+  EXPECT_EQ(store.finished_cases().size(), 2U);
+  EXPECT_EQ(store.read("samples").rows(), 4U);
+  store.assemble();
+  EXPECT_FALSE(fs::exists(path_ + ".parts"));
+}
+
+TEST_F(Store, ATruncatedPartCountsAsNotFinished) {
+  write_two_cases();
+  const std::string part = path_ + ".parts/case-000002.h5";
+  fs::resize_file(part, fs::file_size(part) / 2);
+  ResultStore store(path_, header());
+  EXPECT_EQ(store.finished_cases(), std::set<std::int64_t>{1});
+  store.write_case(2, case_tables(2));
+  EXPECT_EQ(store.read("cases").rows(), 2U);
+}
+
+TEST_F(Store, LeftoverTemporaryFilesAreNoParts) {
+  write_two_cases();
+  std::ofstream(path_ + ".parts/case-000003.h5.tmp") << "half";
+  EXPECT_EQ(ResultStore(path_, header()).finished_cases().size(), 2U);
+}
+
+TEST_F(Store, AnotherConfigurationIsRefusedAndTouchesNothing) {
+  write_two_cases();
+  expect_refused(header("other"), "another configuration");
+  ResultStore(path_, header()).assemble();
+  const std::string before = bytes(path_);
+  expect_refused(header("other"), "another configuration");
+  EXPECT_EQ(bytes(path_), before);
+  EXPECT_FALSE(fs::exists(path_ + ".parts"));
+}
+
+TEST_F(Store, AFileThatIsNoResultIsRefused) {
+  fs::create_directories(fs::path(path_).parent_path());
+  std::ofstream(path_) << "a letter to my mother";
+  expect_refused(header(), "not HDF5");
+  EXPECT_EQ(bytes(path_), "a letter to my mother");
+}
+
+TEST_F(Store, APlaceThatCannotBeWrittenIsRefused) {
+  fs::create_directories(folder_);
+  std::ofstream(folder_ + "/deep") << "a file where a folder should be";
+  expect_refused(header(), path_);
+}
+
+TEST_F(Store, TwoWritersAtOnceAreRefused) {
+  ResultStore first(path_, header());
+  expect_refused(header(), "another process");
+}
+
+TEST_F(Store, ARunThatMeasuredNothingLeavesNothing) {
+  { const ResultStore store(path_, header()); }
+  EXPECT_FALSE(fs::exists(path_ + ".parts"));
+}
+
+TEST_F(Store, AFullDiskIsOneErrorAndKeepsWhatWasThere) {
+  write_two_cases();
+  const pid_t child = fork();
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit = {32768, 32768};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    int status = 1;
+    try {
+      ResultStore store(path_, header());
+      store.write_case(3, case_tables(3, 100000));
+    } catch (const Error& error) {
+      const std::string message = error.what();
+      status = error.status() == ExitStatus::resource && message.find("case-000003.h5") != std::string::npos ? 0 : 2;
+    }
+    _exit(status);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  EXPECT_FALSE(fs::exists(path_ + ".parts/case-000003.h5.tmp"));
+  ResultStore store(path_, header());
+  EXPECT_EQ(store.finished_cases(), (std::set<std::int64_t>{1, 2}));
+  EXPECT_EQ(store.read("samples").rows(), 4U);
+}
+
+}  // namespace
+}  // namespace knowscale

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "record/table.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "problem/h5.hpp"
+#include "record/durable_file.hpp"
+#include "record/table_file.hpp"
+
+namespace knowscale {
+namespace {
+
+using Ints = std::vector<std::int64_t>;
+using Reals = std::vector<double>;
+using Texts = std::vector<std::string>;
+
+Table example(std::int64_t first) {
+  return {"things",
+          {{"zebra", "1", "comes first, though last by name", Ints{first, first + 1}},
+           {"seconds", "s", "a time", Reals{0.5, -1e300}},
+           {"label", "", "a text", Texts{"", "w\xC3\xB6rter"}}}};
+}
+
+Table round_trip(const Table& table) {
+  const std::string path = testing::TempDir() + "table.h5";
+  write_durable_file(path, [&](hid_t file) { write_table(file, table); });
+  const h5::Id file = h5::open_read_only(path);
+  return read_table(file, table.name);
+}
+
+void expect_same(const Table& a, const Table& b) {
+  ASSERT_EQ(a.columns.size(), b.columns.size());
+  for (std::size_t i = 0; i < a.columns.size(); ++i) {
+    EXPECT_EQ(a.columns[i].name, b.columns[i].name);
+    EXPECT_EQ(a.columns[i].units, b.columns[i].units);
+    EXPECT_EQ(a.columns[i].long_name, b.columns[i].long_name);
+    EXPECT_EQ(a.columns[i].values, b.columns[i].values);
+  }
+}
+
+TEST(Table, SurvivesAFileWithOrderUnitsAndTexts) { expect_same(round_trip(example(7)), example(7)); }
+
+TEST(Table, WithoutRowsSurvivesAFile) {
+  const Table empty = {"none", {{"a", "s", "nothing", Reals{}}, {"b", "", "no text", Texts{}}}};
+  expect_same(round_trip(empty), empty);
+}
+
+TEST(Table, ThatIsNotThereHasNoColumns) {
+  const std::string path = testing::TempDir() + "table.h5";
+  write_durable_file(path, [&](hid_t file) { write_table(file, example(1)); });
+  const h5::Id file = h5::open_read_only(path);
+  EXPECT_TRUE(read_table(file, "others").columns.empty());
+}
+
+TEST(Table, EveryColumnHasTheRowScale) {
+  const std::string path = testing::TempDir() + "table.h5";
+  write_durable_file(path, [&](hid_t file) { write_table(file, example(1)); });
+  const h5::Id file = h5::open_read_only(path);
+  for (const char* name : {"zebra", "seconds", "label"}) {
+    EXPECT_TRUE(h5::has_attribute(h5::open_dataset(h5::open_group(file, "things"), name), "DIMENSION_LIST")) << name;
+  }
+}
+
+TEST(Append, AddsRowsInOrder) {
+  Table all = example(1);
+  append(all, example(5));
+  EXPECT_EQ(all.rows(), 4U);
+  EXPECT_EQ(std::get<Ints>(all.column("zebra").values), (Ints{1, 2, 5, 6}));
+}
+
+TEST(Append, TakesAndLeavesTablesWithoutColumns) {
+  Table all = {"things", {}};
+  append(all, example(1));
+  append(all, {"things", {}});
+  expect_same(all, example(1));
+}
+
+TEST(Append, RefusesOtherColumns) {
+  Table all = example(1), other = example(1);
+  other.columns[1].name = "minutes";
+  EXPECT_THROW(append(all, other), std::invalid_argument);
+  other = example(1);
+  other.columns[1].values = Ints{1, 2};
+  EXPECT_THROW(append(all, other), std::invalid_argument);
+  other.columns.pop_back();
+  EXPECT_THROW(append(all, other), std::invalid_argument);
+}
+
+TEST(Column, OfAnUnknownNameThrows) { EXPECT_THROW(example(1).column("hours"), std::out_of_range); }
+
+}  // namespace
+}  // namespace knowscale

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "study/expand.hpp"
+
+#include <gtest/gtest.h>
+
+#include "core/error.hpp"
+#include "study/plan.hpp"
+
+namespace knowscale {
+namespace {
+
+ExpansionContext context() {
+  ExpansionContext context;
+  context.names = known_names();
+  context.launched_ranks = 4;
+  context.cores_a_rank = 3;
+  context.open_knowledge = [](const std::string& path) { return KnowledgeExtent{"found/" + path, 1000, 96}; };
+  return context;
+}
+
+Study study() {
+  Study s;
+  s.name = "s";
+  s.knowledge = {"gaussian"};
+  s.model = {"knowledge"};
+  s.kernel = {"blas"};
+  s.reduction = {"packed"};
+  s.precision = {Precision::f32};
+  s.n = {8};
+  s.d = {0};
+  s.heads = s.kv_heads = s.batch = s.threads = {1};
+  s.hidden = {0};
+  s.scale = {0};
+  s.m = {std::int64_t{100}};
+  s.ranks = std::vector<std::int64_t>{1};
+  return s;
+}
+
+std::vector<Case> cases_of(const Study& s, const ExpansionContext& c = context()) {
+  Campaign campaign;
+  campaign.studies = {s};
+  return expand(campaign, c);
+}
+
+std::string refusal(const Study& s) {
+  try {
+    cases_of(s);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), ExitStatus::usage);
+    return error.what();
+  }
+  ADD_FAILURE() << "not refused";
+  return "";
+}
+
+TEST(Expand, IsTheProductOfTheListsNumberedWithRanksInnermost) {
+  Study s = study();
+  s.kernel = {"reference", "blas"};
+  s.reduction = {"packed", "two_phase"};
+  s.m = {std::int64_t{10}, std::int64_t{20}};
+  s.ranks = std::vector<std::int64_t>{1, 2};
+  const std::vector<Case> cases = cases_of(s);
+  ASSERT_EQ(cases.size(), 16U);
+  for (std::size_t i = 0; i < cases.size(); ++i) EXPECT_EQ(cases[i].number, static_cast<std::int64_t>(i) + 1);
+  EXPECT_EQ(cases[0].ranks, 1);
+  EXPECT_EQ(cases[1].ranks, 2);
+  EXPECT_EQ(cases[2].m, 20);
+  EXPECT_EQ(cases[4].reduction, "two_phase");
+  EXPECT_EQ(cases[8].kernel, "blas");
+}
+
+TEST(Expand, WhatAModelDoesNotUseDoesNotMultiplyItsCases) {
+  Study s = study();
+  s.model = {"lstm"};
+  s.kernel = {"reference", "blas"};
+  s.reduction = {"packed", "two_phase"};
+  s.heads = {1, 2};
+  s.scale = {0.1, 0.2};
+  const std::vector<Case> cases = cases_of(s);
+  ASSERT_EQ(cases.size(), 1U);
+  EXPECT_EQ(cases[0].kernel, kUnused);
+  EXPECT_EQ(cases[0].reduction, kUnused);
+  EXPECT_EQ(cases[0].heads, 0);
+  EXPECT_EQ(cases[0].hidden, 64) << "the width, unless the campaign says otherwise";
+}
+
+TEST(Expand, ResolvesScaleThreadsAndWidth) {
+  Study s = study();
+  s.heads = {4};
+  s.kv_heads = {2};
+  s.threads = {0};
+  const Case c = cases_of(s)[0];
+  EXPECT_EQ(c.d, 64);
+  EXPECT_DOUBLE_EQ(c.scale, 0.25);
+  EXPECT_EQ(c.threads, 3);
+  EXPECT_EQ(c.hidden, 0);
+}
+
+TEST(Expand, PowersAreOneTwoFourAndTheNumberLaunched) {
+  Study s = study();
+  s.ranks.reset();
+  ExpansionContext c = context();
+  c.launched_ranks = 6;
+  std::vector<int> ranks;
+  for (const Case& one : cases_of(s, c)) ranks.push_back(one.ranks);
+  EXPECT_EQ(ranks, (std::vector<int>{1, 2, 4, 6}));
+}
+
+TEST(Expand, TheCommandLinesRanksWin) {
+  ExpansionContext c = context();
+  c.ranks_override = std::vector<std::int64_t>{3};
+  EXPECT_EQ(cases_of(study(), c)[0].ranks, 3);
+}
+
+TEST(Expand, WeakScalingGivesEveryRankItsShare) {
+  Study s = study();
+  s.scaling = Scaling::weak;
+  s.ranks = std::vector<std::int64_t>{1, 4};
+  const std::vector<Case> cases = cases_of(s);
+  EXPECT_EQ(cases[0].m, 100);
+  EXPECT_EQ(cases[1].m, 400);
+}
+
+TEST(Expand, AFileGivesItsOwnSizeAndWidth) {
+  Study s = study();
+  s.knowledge = {"set.h5"};
+  s.m = {};
+  const Case c = cases_of(s)[0];
+  EXPECT_EQ(c.knowledge, "found/set.h5");
+  EXPECT_EQ(c.m, 1000);
+  EXPECT_EQ(c.d, 96);
+}
+
+TEST(Expand, RefusalsNameValueAndRemedy) {
+  const struct {
+    const char* what;
+    void (*change)(Study&);
+    const char* words;
+  } table[] = {
+      {"model", [](Study& s) { s.model = {"knowlegde"}; }, "did you mean \"knowledge\"?"},
+      {"kernel", [](Study& s) { s.kernel = {"simd"}; }, "unknown kernel \"simd\": use one of reference, blas"},
+      {"reduction", [](Study& s) { s.reduction = {"ring"}; }, "unknown reduction \"ring\""},
+      {"heads", [](Study& s) { s.heads = {3}; }, "heads = 3 do not divide d = 64"},
+      {"more heads than d", [](Study& s) { s.heads = {128}; }, "heads = 128 do not divide d = 64"},
+      {"kv_heads", [](Study& s) { s.heads = {4}; s.kv_heads = {3}; }, "kv_heads = 3 do not divide heads = 4"},
+      {"ranks", [](Study& s) { s.ranks = std::vector<std::int64_t>{8}; }, "ranks = 8, but 4 are launched: use mpirun -n 8"},
+      {"m of a file", [](Study& s) { s.knowledge = {"set.h5"}; s.m = {std::int64_t{1001}}; }, "m = 1001, but found/set.h5 holds 1000"},
+      {"d of a file", [](Study& s) { s.knowledge = {"set.h5"}; s.d = {97}; }, "d = 97, but vectors of found/set.h5 have 96"},
+      {"all of a generator", [](Study& s) { s.m = {AllVectors{}}; }, "m = \"all\" of the generator gaussian"},
+      {"all, weak", [](Study& s) { s.knowledge = {"set.h5"}; s.m = {AllVectors{}}; s.scaling = Scaling::weak; }, "weak scaling"},
+      {"m overflows", [](Study& s) { s.m = {std::int64_t{1} << 58}; }, "overflows 64 bits"},
+      {"weak m overflows", [](Study& s) { s.m = {std::int64_t{1} << 62}; s.scaling = Scaling::weak; s.ranks = std::vector<std::int64_t>{4}; }, "overflows 64 bits"},
+      {"n overflows", [](Study& s) { s.n = {std::int64_t{1} << 40}; s.batch = {std::int64_t{1} << 30}; }, "overflows 64 bits"},
+  };
+  for (const auto& row : table) {
+    Study s = study();
+    row.change(s);
+    const std::string message = refusal(s);
+    EXPECT_NE(message.find(row.words), std::string::npos) << row.what << ": " << message;
+    EXPECT_NE(message.find("study \"s\""), std::string::npos);
+  }
+}
+
+TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
+  Campaign campaign;
+  campaign.name = "x";
+  const std::vector<Case> cases = cases_of(study());
+  const std::string before = config_hash(campaign, cases);
+  EXPECT_EQ(before.size(), 32U);
+  EXPECT_EQ(config_hash(campaign, cases), before);
+  Campaign other = campaign;
+  other.text = "# a comment";
+  EXPECT_EQ(config_hash(other, cases), before);
+  other.timing.max_seconds += 1;
+  EXPECT_NE(config_hash(other, cases), before);
+  void (*const changes[])(Case&) = {
+      [](Case& c) { c.study = "t"; },     [](Case& c) { c.knowledge = "sphere"; },        [](Case& c) { c.model = "lstm"; },
+      [](Case& c) { c.kernel = "x"; },    [](Case& c) { c.reduction = "x"; },             [](Case& c) { c.precision = Precision::f64; },
+      [](Case& c) { c.n = 9; },           [](Case& c) { c.m = 9; },                       [](Case& c) { c.d = 9; },
+      [](Case& c) { c.heads = 9; },       [](Case& c) { c.kv_heads = 9; },                [](Case& c) { c.hidden = 9; },
+      [](Case& c) { c.scale = 9; },       [](Case& c) { c.batch = 9; },                   [](Case& c) { c.ranks = 9; },
+      [](Case& c) { c.threads = 9; },     [](Case& c) { c.scaling = Scaling::weak; },     [](Case& c) { c.seed = 9; },
+  };
+  for (const auto change : changes) {
+    std::vector<Case> changed = cases;
+    change(changed[0]);
+    EXPECT_NE(config_hash(campaign, changed), before);
+  }
+}
+
+TEST(ShippedCampaigns, ExpandForAnyNumberOfRanks) {
+  for (const char* name : {"quickstart", "strong", "weak"}) {
+    const Campaign campaign = read_campaign(std::string(KNOWSCALE_SOURCE_DIR) + "/bench/campaigns/" + name + ".toml", {});
+    ExpansionContext c = context();
+    c.open_knowledge = [](const std::string& path) { return KnowledgeExtent{path, 117659, 128}; };
+    EXPECT_EQ(campaign.name, name);
+    EXPECT_GE(expand(campaign, c).size(), 6U) << name;
+  }
+}
+
+}  // namespace
+}  // namespace knowscale
