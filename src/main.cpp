@@ -21,7 +21,8 @@ int status_of(ExitStatus status) { return static_cast<int>(status); }
 // One line that names value and remedy, whatever was in the message.
 void print_error(const char* message) { fmt::print(stderr, "knowscale: error: {}\n", message); }
 
-int run_with_mpi(const Options& options, int argc, char** argv) {
+// `launch_rank`: from before MPI started, which sets variables of its own.
+int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv) {
   const MpiSession session(&argc, &argv);
   try {
     const Communicator world = Communicator::world();
@@ -34,7 +35,7 @@ int run_with_mpi(const Options& options, int argc, char** argv) {
       return status_of(error.status());
     } catch (const Error& error) {
       if (world.size() > 1) throw;
-      if (launch_rank() == 0) print_error(error.what());
+      if (launch_rank == 0) print_error(error.what());
       return status_of(error.status());
     }
   } catch (const Error& error) {  // of one rank, while others may be waiting for it
@@ -49,12 +50,13 @@ int run_with_mpi(const Options& options, int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const int rank = launch_rank();
   try {
     const Options options = parse_options(argc, argv);
-    if (needs_mpi(options)) return run_with_mpi(options, argc, argv);
-    return launch_rank() == 0 ? status_of(execute_alone(options)) : status_of(ExitStatus::valid);
+    if (needs_mpi(options)) return run_with_mpi(options, rank, argc, argv);
+    return rank == 0 ? status_of(execute_alone(options)) : status_of(ExitStatus::valid);
   } catch (const Error& error) {
-    if (launch_rank() == 0) print_error(error.what());
+    if (rank == 0) print_error(error.what());
     return status_of(error.status());
   }
 }

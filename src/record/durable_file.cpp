@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "record/durable_file.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,6 +8,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "record/descriptor.hpp"
 
 namespace knowscale {
 namespace {
@@ -19,20 +17,6 @@ namespace {
   throw Error(ExitStatus::resource, path + ": cannot " + what + ": " + std::strerror(errno) +
                                         ": free space or choose another place with -o; finished cases are kept");
 }
-
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags) : fd_(open(path.c_str(), flags, 0666)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 std::vector<char> image_of(const std::string& path, const std::function<void(hid_t)>& fill) {
   constexpr std::size_t growth = std::size_t{1} << 20;
@@ -67,7 +51,7 @@ void write_durable_file(const std::string& path, const std::function<void(hid_t)
   const std::vector<char> image = image_of(path, fill);
   const std::string temporary = path + ".tmp";
   {
-    const Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+    const Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     if (file.get() < 0) fail(path, "be written");
     if (!write_whole(file.get(), image)) {
       const int error = errno;
@@ -77,7 +61,7 @@ void write_durable_file(const std::string& path, const std::function<void(hid_t)
     }
   }
   if (std::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "be renamed from " + temporary);
-  const Descriptor folder(folder_of(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const Descriptor folder(folder_of(path), O_RDONLY | O_DIRECTORY);
   if (folder.get() < 0 || fsync(folder.get()) != 0) fail(path, "make its folder durable");
 }
 

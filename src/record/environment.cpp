@@ -18,7 +18,7 @@
 
 #include "kernels/blas/gemm.hpp"
 #include "kernels/ceilings.hpp"
-#include "knowscale_version.hpp"
+#include <knowscale_version.hpp>
 #include "problem/h5.hpp"
 
 extern char** environ;

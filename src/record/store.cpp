@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "record/store.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,7 +11,7 @@
 #include <optional>
 
 #include "core/error.hpp"
-#include "knowscale_version.hpp"
+#include <knowscale_version.hpp>
 #include "problem/h5.hpp"
 #include "record/durable_file.hpp"
 #include "record/table_file.hpp"
@@ -91,7 +89,6 @@ ResultStore::ResultStore(std::string path, ResultHeader header)
 }
 
 ResultStore::~ResultStore() {
-  if (lock_ >= 0) close(lock_);
   // A run that measured nothing leaves nothing behind.
   std::error_code ignored;
   if (!complete_ && finished_.empty() && fs::is_empty(parts_, ignored)) fs::remove(parts_, ignored);
@@ -110,9 +107,9 @@ void ResultStore::adopt_result() {
 }
 
 void ResultStore::lock_parts() {
-  lock_ = open(parts_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  require(lock_ >= 0, ExitStatus::resource, fmt::format("{}: cannot be opened: {}", parts_, std::strerror(errno)));
-  require(flock(lock_, LOCK_EX | LOCK_NB) == 0, ExitStatus::resource,
+  lock_ = Descriptor(parts_, O_RDONLY | O_DIRECTORY);
+  require(lock_.get() >= 0, ExitStatus::resource, fmt::format("{}: cannot be opened: {}", parts_, std::strerror(errno)));
+  require(flock(lock_.get(), LOCK_EX | LOCK_NB) == 0, ExitStatus::resource,
           parts_ + ": another process is writing there now: wait for it, or choose another file with -o");
 }
 

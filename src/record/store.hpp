@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/matrix.hpp"
+#include "record/descriptor.hpp"
 #include "record/table.hpp"
 
 namespace knowscale {
@@ -71,7 +72,7 @@ class ResultStore {
   std::set<std::int64_t> finished_;
   std::int64_t launch_ = 1;
   bool complete_ = false;  // the result file is there
-  int lock_ = -1;          // descriptor of the locked folder
+  Descriptor lock_;        // of the folder, locked
 };
 
 }  // namespace knowscale

@@ -2,6 +2,7 @@
 #include "study/memory.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <fstream>
@@ -41,7 +42,10 @@ std::int64_t free_memory_bytes() {
 
 std::int64_t peak_memory_bytes() { return kibibytes("/proc/self/status", "VmHWM") * 1024; }
 
-void reset_peak_memory() { std::ofstream("/proc/self/clear_refs") << 5; }
+void reset_peak_memory() {
+  malloc_trim(0);
+  std::ofstream("/proc/self/clear_refs") << 5;
+}
 
 double estimated_rank_bytes(const Case& c, const Cost& cost) {
   const double queries = static_cast<double>(c.batch * c.n) * static_cast<double>(c.d);

@@ -15,7 +15,8 @@ std::int64_t free_memory_bytes();
 // The high-water mark of this process's resident memory, in bytes.
 std::int64_t peak_memory_bytes();
 
-// Makes the present use the new high-water mark, where the kernel allows it.
+// Gives free memory back to the system and makes the present use the new high-water mark, where the kernel
+// allows it.
 void reset_peak_memory();
 
 // Bytes of one rank of the case: shard, queries, state, output.

@@ -55,18 +55,18 @@ def environment(**extra: str) -> dict[str, str]:
     }
 
 
-def command(*args: str | Path, ranks: int = 2) -> list[str]:
+def command(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = ()) -> list[str]:
     launch = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 0 else []
-    return [*launch, str(PROGRAM), *map(str, args)]
+    return [*launch, *wrapper, str(PROGRAM), *map(str, args)]
 
 
 @pytest.fixture
 def knowscale(tmp_path):
     """Runs the program to its end in tmp_path; ranks = 0 starts it without mpirun."""
 
-    def run(*args: str | Path, ranks: int = 2, prefix: tuple[str, ...] = (), **extra: str) -> Run:
+    def run(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = (), **extra: str) -> Run:
         done = subprocess.run(
-            [*prefix, *command(*args, ranks=ranks)],
+            command(*args, ranks=ranks, wrapper=wrapper),
             cwd=tmp_path,
             env=environment(**extra),
             capture_output=True,

@@ -140,11 +140,13 @@ def test_srun_singletons_are_refused_by_one_of_them(tmp_path, campaign):
 
 
 def test_a_full_disk_ends_with_status_3_and_keeps_the_finished_cases(knowscale, campaign, tmp_path):
-    # A limit on file size stands for the full disk: parts fit, the assembled file does not.
+    # A limit on file size (of the program alone, not of mpirun) stands for the full disk: parts fit, the assembled
+    # file does not.
     path = campaign()
     assert knowscale("run", path, "-o", "whole.h5").status == 0
     limit = (tmp_path / "whole.h5").stat().st_size // 1024 - 8
-    done = knowscale("run", path, "-o", "out.h5", prefix=("bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash"))
+    limited = ("bash", "-c", f'ulimit -f {limit}; exec "$@"', "bash")
+    done = knowscale("run", path, "-o", "out.h5", wrapper=limited, OMPI_MCA_btl="self,tcp")
     assert done.status == 3
     assert len(done.errors) == 1
     assert "out.h5" in done.errors[0]
