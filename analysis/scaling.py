@@ -95,6 +95,8 @@ def slope(m: np.ndarray, seconds: np.ndarray) -> float:
 def lstm_ratio(table: pd.DataFrame) -> pd.DataFrame:
     """Time of the LSTM over that of the fastest attention, for each m and rank count."""
     best = table.assign(kind=np.where(table["model"] == "lstm", "lstm", "attention"))
+    if best["kind"].nunique() < 2:
+        return pd.DataFrame(columns=["study", "m", "ranks", "ratio"])
     wide = best.pivot_table(index=["study", "m", "ranks"], columns="kind", values="seconds_median", aggfunc="min")
     wide = wide.dropna().reset_index()
     wide["ratio"] = wide["lstm"] / wide["attention"]

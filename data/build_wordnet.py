@@ -54,6 +54,10 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
+class NotWritable(Exception):
+    """The knowledge set cannot be written; the message says why."""
+
+
 class Progress:
     def __init__(self) -> None:
         self.start = time.monotonic()
@@ -103,6 +107,8 @@ def used_words(sequences, words, vectors):
 
 
 def build(arguments: argparse.Namespace) -> None:
+    if not arguments.output.resolve().parent.is_dir():
+        raise NotWritable(f"{arguments.output}: its folder is not there")
     progress = Progress()
     progress.say(f"reading {arguments.wordnet}")
     synsets = wordnet.read_synsets(arguments.wordnet)
@@ -137,7 +143,10 @@ def build(arguments: argparse.Namespace) -> None:
         sequences=sequences,
         parameters={"window": arguments.window, "min_count": arguments.min_count},
     )
-    knowledge_file.write(arguments.output, knowledge)
+    try:
+        knowledge_file.write(arguments.output, knowledge)
+    except OSError as error:
+        raise NotWritable(f"{arguments.output}: {error}") from error
     size = arguments.output.stat().st_size
     progress.say(f"wrote {arguments.output}: {len(keys)} x {keys.shape[1]}, {len(sequences)} sequences, {size / 1e6:.1f} MB")
 
@@ -146,12 +155,12 @@ def main() -> int:
     arguments = parse_arguments()
     try:
         build(arguments)
-    except FileNotFoundError as error:
-        remedy = "install the package wordnet-base, or name its folder with --wordnet"
-        print(f"build_wordnet: error: {error.filename}: not found: {remedy}", file=sys.stderr)
+    except NotWritable as error:
+        print(f"build_wordnet: error: {error}: choose another file with -o", file=sys.stderr)
         return RESOURCE_ERROR
     except OSError as error:
-        print(f"build_wordnet: error: {arguments.output}: {error}: choose another file with -o", file=sys.stderr)
+        remedy = "install the package wordnet-base, or name its folder with --wordnet"
+        print(f"build_wordnet: error: {error.filename}: {error.strerror}: {remedy}", file=sys.stderr)
         return RESOURCE_ERROR
     except ValueError as error:
         print(f"build_wordnet: error: {error}", file=sys.stderr)

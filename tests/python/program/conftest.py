@@ -1,63 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The built program as a user sees it: launched by mpirun in a folder of its own."""
 
-import os
 import subprocess
-from dataclasses import dataclass
+import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-PROGRAM = Path(os.environ.get("KNOWSCALE_PROGRAM", ROOT / "build" / "release" / "knowscale"))
+sys.path.insert(0, str(Path(__file__).parent))
 
-CAMPAIGN = """
-name = "tiny"
-seed = 3
-[timing]
-relative_interval = 0.5
-min_repetitions = 3
-max_seconds = 0.2
-[[study]]
-name = "small"
-knowledge = "gaussian"
-model = ["knowledge", "lstm"]
-kernel = "blas"
-reduction = ["packed", "reduce_scatter"]
-n = 8
-m = 300
-d = 16
-ranks = [1, 2]
-"""
-
-
-@dataclass
-class Run:
-    status: int
-    out: str
-    err: str
-
-    @property
-    def errors(self) -> list[str]:
-        """The lines that the program itself wrote as errors; mpirun adds its own."""
-        return [line for line in self.err.splitlines() if line.startswith("knowscale: error:")]
-
-
-def environment(**extra: str) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("KNOWSCALE_", "SLURM_", "OMPI_COMM", "PMI"))}
-    return {
-        **kept,
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "OMPI_MCA_mpi_yield_when_idle": "1",
-        "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
-        **extra,
-    }
-
-
-def command(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = ()) -> list[str]:
-    launch = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 0 else []
-    return [*launch, *wrapper, str(PROGRAM), *map(str, args)]
+from launching import CAMPAIGN, Run, command, environment
 
 
 @pytest.fixture

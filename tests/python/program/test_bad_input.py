@@ -7,7 +7,7 @@ import subprocess
 import h5py
 import numpy as np
 import pytest
-from conftest import PROGRAM, command, environment
+from launching import PROGRAM, command, environment
 
 REFUSED_CAMPAIGNS = {
     "unknown key": ('seed = 3', 'sede = 3', "sede"),

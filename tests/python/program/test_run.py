@@ -10,7 +10,7 @@ import time
 import h5py
 import numpy as np
 import pytest
-from conftest import ROOT, command, environment
+from launching import ROOT, command, environment
 
 FINAL = re.compile(r"^knowscale: (VALID|INVALID) ")
 

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A small result file of known numbers, as knowscale writes them."""
+
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+CASE = {
+    "study": "strong", "knowledge": "gaussian", "model": "knowledge", "kernel": "blas", "reduction": "packed",
+    "precision": "f32", "n": 6, "m": 300, "d": 8, "heads": 2, "kv_heads": 1, "hidden": 0, "scale": 0.5, "batch": 1,
+    "ranks": 1, "threads": 1, "scaling": "strong", "launch": 1, "repetitions": 3, "seconds_median": 1.0,
+    "seconds_low": 0.9, "seconds_high": 1.1, "stopped_by": "interval", "compute": 0.9, "exchange": 0.06, "wait": 0.04,
+    "flops": 1e9, "bytes_read": 1e6, "bytes_sent": 0.0, "messages_sent": 0.0, "bound": "fma_f32",
+    "fraction_of_bound": 0.5, "error": 1e-7, "error_bound": 1e-5, "valid": 1, "reason": "",
+}  # fmt: skip
+LSTM = {"model": "lstm", "kernel": "-", "reduction": "-", "heads": 0, "kv_heads": 0, "hidden": 8, "scale": 0.0}
+
+
+def case_table() -> pd.DataFrame:
+    rows = [
+        {"seconds_median": 1.0},
+        {"seconds_median": 0.5, "seconds_low": 0.4, "seconds_high": 0.6, "ranks": 2},
+        {"seconds_median": 0.8, "reduction": "two_phase", "seconds_low": 0.75, "seconds_high": 0.85},
+        {"seconds_median": 0.4, "reduction": "two_phase", "ranks": 2},
+        {"study": "weak", "scaling": "weak", "m": 300, "seconds_median": 1.0},
+        {"study": "weak", "scaling": "weak", "m": 600, "seconds_median": 1.25, "ranks": 2},
+        *({"study": "growth", "m": m, "seconds_median": 1e-3 * m} for m in (100, 400)),
+        *({"study": "growth", "m": m, "seconds_median": 4e-3 * m, **LSTM} for m in (100, 400)),
+        {"seconds_median": 0.001, "ranks": 2, "reduction": "reduce_scatter", "valid": 0, "reason": "error 1 exceeds"},
+    ]
+    return pd.DataFrame([{"case": i + 1, **CASE, **row} for i, row in enumerate(rows)])
+
+
+def attention(q, k, v, scale, heads, kv_heads):
+    """The definition, all scores at once."""
+    width = q.shape[1] // heads
+    out = np.empty_like(q)
+    for head in range(heads):
+        own, group = slice(head * width, (head + 1) * width), head * kv_heads // heads
+        shared = slice(group * width, (group + 1) * width)
+        scores = scale * q[:, own] @ k[:, shared].T
+        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+        out[:, own] = weights @ v[:, shared] / weights.sum(axis=1, keepdims=True)
+    return out
+
+
+def write_table(file: h5py.File, name: str, table: pd.DataFrame) -> None:
+    group = file.create_group(name)
+    group["row"] = np.arange(len(table))
+    for column in table:
+        values = table[column]
+        text = values.dtype == object
+        group[column] = np.array([v.encode() for v in values]) if text else values.to_numpy()
+
+
+@pytest.fixture
+def cases() -> pd.DataFrame:
+    return case_table()
+
+
+@pytest.fixture
+def result_file(tmp_path) -> Path:
+    path = tmp_path / "result.h5"
+    table = case_table()
+    random = np.random.default_rng(7)
+    samples = pd.DataFrame(
+        [{"case": c, "launch": 1, "repetition": i, "seconds": s * (1 + 0.01 * i)} for c, s in zip(table["case"], table["seconds_median"]) for i in range(3)]
+    )
+    with h5py.File(path, "w") as file:
+        file.attrs["schema_version"] = 1
+        file.attrs["campaign"] = "golden"
+        write_table(file, "cases", table)
+        write_table(file, "samples", samples)
+        write_table(file, "meta", pd.DataFrame({"launch": [1], "name": ["cpu"], "value": ["Some CPU"]}))
+        for case in (1, 2):
+            q = random.standard_normal((6, 8)).astype(np.float32).astype(float)
+            k, v = (random.standard_normal((300, 4)).astype(np.float32).astype(float) for _ in range(2))
+            out = attention(q, k, v, 0.5, 2, 1).astype(np.float32)
+            for name, values in {"queries": q, "keys": k, "values": v, "output": out.astype(float)}.items():
+                file[f"io/{case}/{name}"] = values
+    return path
