@@ -38,6 +38,7 @@ done
 prepare -DKNOWSCALE_TESTS=OFF -DKNOWSCALE_BENCH=OFF
 
 knowledge="$root/data/wordnet.h5"
+choices=()
 if [ ! -f "$knowledge" ]; then
   if [ -f /usr/share/wordnet/data.noun ] || [ -n "${WNSEARCHDIR:-}" ]; then
     say "building the WordNet knowledge set (about a minute, once)"
@@ -45,6 +46,7 @@ if [ ! -f "$knowledge" ]; then
   else
     say "no WordNet database here (package wordnet-base): using the sample of it that is in the repository"
     knowledge="$root/data/wordnet-sample.h5"
+    choices=(--set "growth.m=[128,512,2000]")
   fi
 fi
 
@@ -66,7 +68,7 @@ cores=$(nproc)
 say "measuring on $cores ranks"
 status=0
 mpirun --oversubscribe -n "$cores" "$root/build/release/knowscale" run "$root/bench/campaigns/quickstart.toml" \
-  --set "wordnet.knowledge=\"$knowledge\"" -o "$file" "$@" || status=$?
+  --set "wordnet.knowledge=\"$knowledge\"" --set "growth.knowledge=\"$knowledge\"" "${choices[@]}" -o "$file" "$@" || status=$?
 [ -f "$file" ] || exit "$status"
 
 say "drawing the plots"

@@ -13,6 +13,7 @@ inline constexpr const char* kVersion = \"${VERSION}\";
 inline constexpr const char* kRevision = \"${revision}\";
 inline constexpr const char* kCompiler = \"${COMPILER}\";
 inline constexpr const char* kFlags = \"${FLAGS}\";
+inline constexpr const char* kCudaToolkit = \"${CUDA_TOOLKIT}\";
 }  // namespace knowscale
 ")
 set(old "")

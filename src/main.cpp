@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <exception>
+#include <new>
 
 #include "cli/commands.hpp"
 #include "cli/launch.hpp"
@@ -41,6 +42,9 @@ int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv)
   } catch (const Error& error) {  // of one rank, while others may be waiting for it
     print_error(error.what());
     abort_all_ranks(status_of(error.status()));
+  } catch (const std::bad_alloc&) {
+    print_error("out of memory: use more ranks, a smaller m, or a node with more memory");
+    abort_all_ranks(status_of(ExitStatus::resource));
   } catch (const std::exception& error) {
     print_error(error.what());
     abort_all_ranks(status_of(ExitStatus::resource));

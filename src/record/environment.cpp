@@ -43,6 +43,13 @@ bool decides_speed(const std::string& variable) {
   return std::any_of(prefixes.begin(), prefixes.end(), [&](const char* prefix) { return variable.starts_with(prefix); });
 }
 
+cpu_set_t allowed_set() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof(set), &set);
+  return set;
+}
+
 std::string hdf5_version() {
   unsigned major = 0, minor = 0, release = 0;
   H5get_libversion(&major, &minor, &release);
@@ -60,6 +67,7 @@ NameValues versions(const std::string& mpi_version) {
           {"blas", blas::version()},
           {"hdf5", hdf5_version()},
           {"tbb", fmt::format("oneTBB {} (interface {})", TBB_runtime_version(), TBB_runtime_interface_version())},
+          {"cuda", kCudaToolkit},
           {"highway", fmt::format("Highway {}.{}.{}, {}", HWY_MAJOR, HWY_MINOR, HWY_PATCH,
                                   hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()))},
           {"fmt", fmt::format("fmt {}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)}};
@@ -84,10 +92,13 @@ NameValues environment(const std::vector<std::string>& argv) {
   return pairs;
 }
 
+int allowed_cores() {
+  const cpu_set_t set = allowed_set();
+  return CPU_COUNT(&set);
+}
+
 std::string affinity() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return "unknown";
+  const cpu_set_t set = allowed_set();
   std::string ranges;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (!CPU_ISSET(cpu, &set)) continue;

@@ -22,6 +22,9 @@ NameValues environment(const std::vector<std::string>& argv);
 // Cores that this process may run on, as a list such as "0-3,8".
 std::string affinity();
 
+// How many cores those are.
+int allowed_cores();
+
 // Host name.
 std::string host();
 

@@ -48,6 +48,13 @@ std::vector<RankInfo> gather_ranks(const Communicator& comm, std::int64_t rows) 
   return ranks;
 }
 
+// Memory that keeping inputs and output takes on the root: the matrices in f64, and the file's image of them.
+double kept_bytes(const Case& c) {
+  const double knowledge = 2 * static_cast<double>(c.m) * static_cast<double>(c.knowledge_dim());
+  const double sequences = 2 * static_cast<double>(c.batch * c.n) * static_cast<double>(c.d);
+  return 3 * sizeof(double) * (knowledge + sequences);
+}
+
 template <class T>
 Matrix<double> widened(MatrixView<const T> matrix) {
   Matrix<double> out(matrix.rows, matrix.cols);
@@ -77,6 +84,7 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
                     const Backend<T>& backend) {
   CaseResult result;
   comm.together([&] { result.cost = model.cost(c, backend); });
+  if (context.keep_io) result.cost.state_bytes += kept_bytes(c);
   require_memory(comm, c, result.cost);
   reset_peak_memory();
   const Threads threads(c.threads);

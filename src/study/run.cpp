@@ -126,6 +126,19 @@ bool measure_case(const Case& c, const CaseContext& context, const Communicator&
   return world.allreduce(stop_signal_came() ? 1 : 0, Combine::maximum) == 0;
 }
 
+// What makes results slower than the machine without making them wrong.
+std::vector<std::string> warnings(const std::vector<Case>& cases, const Communicator& world) {
+  std::vector<std::string> found;
+  if (const std::string narrow = blas::narrow_code_path(); !narrow.empty()) found.push_back(narrow);
+  const int cores = world.allreduce(allowed_cores(), Combine::minimum);
+  const auto most = std::max_element(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return a.threads < b.threads; });
+  if (most != cases.end() && most->threads > cores) {
+    found.push_back(fmt::format("threads = {}, but a rank is bound to {} core{}: use mpirun --map-by slot:PE={} or --bind-to none",
+                                most->threads, cores, cores == 1 ? "" : "s", most->threads));
+  }
+  return found;
+}
+
 void print_plan(const Plan& plan) {
   for (const Case& c : plan.cases) fmt::print("case {:>4}  {}\n", c.number, case_label(c));
   fmt::print("knowscale: PLANNED cases={} config_hash={}\n", plan.cases.size(), plan.config_hash);
@@ -160,7 +173,7 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
   const std::vector<Case> cases = unfinished(plan.cases, store, world);
   const std::size_t skipped = plan.cases.size() - cases.size();
   Progress progress(world.is_root(), static_cast<std::int64_t>(plan.cases.size()), static_cast<std::int64_t>(skipped));
-  if (const std::string warning = blas::narrow_code_path(); !warning.empty()) progress.note("warning: " + warning);
+  for (const std::string& warning : warnings(cases, world)) progress.note("warning: " + warning);
   if (skipped > 0) progress.note(fmt::format("resuming: {} of {} cases are finished", skipped, plan.cases.size()));
 
   Ceilings ceilings(kCeilingSeconds);
