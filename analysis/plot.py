@@ -22,9 +22,8 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 SPLIT = {"compute": "#0072B2", "exchange": "#D55E00", "wait": "#BBBBBB"}
 SECONDS = EngFormatter(unit="s")
-LEGEND_BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.17), "ncol": 2}
+LEGEND_BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncol": 2}
 MACHINE_WIDTH = 20  # characters an inch
-PANELS_A_ROW = 2
 
 plt.rcParams.update(
     {
@@ -51,7 +50,7 @@ def style(number: int) -> dict:
 
 
 def panels(count: int, height: float = 4.6) -> tuple[Figure, list[plt.Axes]]:
-    columns = min(count, PANELS_A_ROW)
+    columns = min(count, 2 if count <= 4 else 3)
     rows = -(-count // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(6.2 * columns, height * rows + 0.5), squeeze=False)
     flat = list(axes.ravel())
@@ -61,7 +60,7 @@ def panels(count: int, height: float = 4.6) -> tuple[Figure, list[plt.Axes]]:
 
 
 def finish(figure: Figure, title: str, machine: str) -> Figure:
-    figure.suptitle(title, fontsize=12, fontweight="bold")
+    figure.suptitle(title, fontsize=13, fontweight="bold", y=1 - 0.12 / figure.get_size_inches()[1], va="top")
     width, height = figure.get_size_inches()
     lines = textwrap.wrap(machine, int(MACHINE_WIDTH * width))
     figure.text(0.01, 0.05 / height, "\n".join(lines), fontsize=7, color="#555555")
