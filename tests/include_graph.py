@@ -30,7 +30,7 @@ LIBRARIES = {
     r"(oneapi/)?tbb/.*": {"kernels", "record/environment.cpp"},
     r"CLI/.*": {"cli/options.cpp"},
     r"toml\+\+/.*": {"study"},
-    r"xxhash\.h": {"study"},
+    r"xxhash\.h": {"study", "record/environment.cpp"},
     r"Random123/.*": {"core/random.cpp"},
 }
 

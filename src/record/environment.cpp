@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include <algorithm>
 #include <array>
@@ -70,6 +71,7 @@ NameValues versions(const std::string& mpi_version) {
           {"cuda", kCudaToolkit},
           {"highway", fmt::format("Highway {}.{}.{}, {}", HWY_MAJOR, HWY_MINOR, HWY_PATCH,
                                   hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()))},
+          {"xxhash", fmt::format("xxHash {}.{}.{}", XXH_versionNumber() / 10000, XXH_versionNumber() / 100 % 100, XXH_versionNumber() % 100)},
           {"fmt", fmt::format("fmt {}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)}};
 }
 
