@@ -57,11 +57,15 @@ template <class T>
 void register_all(const char* precision) {
   for (const Kernel<T>& kernel : kernels<T>()) {
     if (kernel.name == "reference") continue;
-    for (const Size size : {Size{512, 65536, 64}, {512, 32768, 128}, {2048, 2048, 64}, {16, 131072, 64}, {1, 131072, 64}}) {
+    for (const Size size :
+         {Size{512, 65536, 64}, {512, 32768, 128}, {2048, 2048, 64}, {16, 131072, 64}, {1, 131072, 64}}) {
       for (const int threads : {1, 2}) {
         const std::string name = std::string(kernel.name) + '/' + precision + '/' + std::to_string(size.n) + "x" +
-                                 std::to_string(size.m) + "x" + std::to_string(size.d) + "/threads:" + std::to_string(threads);
-        benchmark::RegisterBenchmark(name.c_str(), attention<T>, kernel, size, threads)->UseRealTime()->Unit(benchmark::kMillisecond);
+                                 std::to_string(size.m) + "x" + std::to_string(size.d) +
+                                 "/threads:" + std::to_string(threads);
+        benchmark::RegisterBenchmark(name.c_str(), attention<T>, kernel, size, threads)
+            ->UseRealTime()
+            ->Unit(benchmark::kMillisecond);
       }
     }
   }

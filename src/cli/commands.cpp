@@ -19,7 +19,8 @@ ExitStatus print_ceilings(const Options& options, const Communicator& world) {
   if (!world.is_root()) return ExitStatus::valid;
   fmt::print("{:<20}  {:>5}  {:>7}  {}\n", "ceiling", "ranks", "threads", "value");
   for (const Ceiling& ceiling : ceilings.all()) {
-    fmt::print("{:<20}  {:>5}  {:>7}  {}\n", ceiling.name, ceiling.ranks, ceiling.threads, with_prefix(ceiling.value, ceiling.units));
+    fmt::print("{:<20}  {:>5}  {:>7}  {}\n", ceiling.name, ceiling.ranks, ceiling.threads,
+               with_prefix(ceiling.value, ceiling.units));
   }
   return ExitStatus::valid;
 }
@@ -29,7 +30,9 @@ void print_list() {
   std::vector<std::string> model_names, precisions;
   for (const ModelTraits& model : names.models) model_names.push_back(model.name);
   for (const Precision precision : kPrecisions) precisions.emplace_back(name_of(precision));
-  const auto line = [](const char* what, const std::vector<std::string>& all) { fmt::print("{:<12}{}\n", what, fmt::join(all, " ")); };
+  const auto line = [](const char* what, const std::vector<std::string>& all) {
+    fmt::print("{:<12}{}\n", what, fmt::join(all, " "));
+  };
   line("models", model_names);
   line("kernels", names.kernels);
   line("reductions", names.reductions);

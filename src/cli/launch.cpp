@@ -35,9 +35,10 @@ void require_one_world(int world_size) {
   if (std::getenv("OMPI_COMM_WORLD_SIZE") != nullptr) return;
   const int tasks = environment_number("SLURM_STEP_NUM_TASKS", 1);
   require(tasks <= 1 || tasks == world_size, ExitStatus::resource,
-          fmt::format("srun started {} tasks (SLURM_STEP_NUM_TASKS) but MPI sees a world of {}: use srun --mpi=pmix, or mpirun "
-                      "inside sbatch",
-                      tasks, world_size));
+          fmt::format(
+              "srun started {} tasks (SLURM_STEP_NUM_TASKS) but MPI sees a world of {}: use srun --mpi=pmix, or mpirun "
+              "inside sbatch",
+              tasks, world_size));
 }
 
 }  // namespace knowscale

@@ -26,38 +26,56 @@ Exit status, the same on every rank
 )";
 
 void add_run(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) {
-  CLI::App* run = app.add_subcommand("run", "Measure a campaign: time and verify every case, and write the result file");
-  run->add_option("campaign", options.run.campaign_path, "Campaign file (TOML)")->required()->type_name("CAMPAIGN.toml");
-  run->add_option("--set", options.run.overrides, "Change a key: seed=2, timing.max_seconds=1, m=[1024], or strong.m=[1024] in one study")
-      ->type_name("KEY=VALUE")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  CLI::App* run =
+      app.add_subcommand("run", "Measure a campaign: time and verify every case, and write the result file");
+  run->add_option("campaign", options.run.campaign_path, "Campaign file (TOML)")
+      ->required()
+      ->type_name("CAMPAIGN.toml");
+  run->add_option("--set", options.run.overrides,
+                  "Change a key: seed=2, timing.max_seconds=1, m=[1024], or strong.m=[1024] in one study")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   run->add_option("-o,--output", options.run.output, "Result file (default: results/<campaign name>.h5)")
-      ->type_name("FILE.h5")->envname("KNOWSCALE_OUTPUT");
+      ->type_name("FILE.h5")
+      ->envname("KNOWSCALE_OUTPUT");
   run->add_option("--ranks", ranks, "Rank counts in place of the campaign's, e.g. 1,2,4")
-      ->type_name("P,...")->delimiter(',')->envname("KNOWSCALE_RANKS");
+      ->type_name("P,...")
+      ->delimiter(',')
+      ->envname("KNOWSCALE_RANKS");
   run->add_flag("--dry-run", options.run.dry_run, "Validate and list the cases, measure nothing");
-  run->add_flag("--keep-io", options.run.keep_io, "Keep inputs and output of every case in /io, for checking with numpy");
+  run->add_flag("--keep-io", options.run.keep_io,
+                "Keep inputs and output of every case in /io, for checking with numpy");
   run->callback([&options] { options.command = Command::run; });
 }
 
 void add_verify(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) {
-  CLI::App* verify = app.add_subcommand("verify", "Check every model, kernel, reduction and symmetry on small hard problems");
-  verify->add_option("--ranks", ranks, "Rank counts (default: 1,2,3,4,5,7,8 as far as launched, and all)")->type_name("P,...")->delimiter(',');
-  verify->add_option("--threads", options.verify.threads, "Threads a rank")->check(CLI::Range(1, 4096))->capture_default_str();
+  CLI::App* verify =
+      app.add_subcommand("verify", "Check every model, kernel, reduction and symmetry on small hard problems");
+  verify->add_option("--ranks", ranks, "Rank counts (default: 1,2,3,4,5,7,8 as far as launched, and all)")
+      ->type_name("P,...")
+      ->delimiter(',');
+  verify->add_option("--threads", options.verify.threads, "Threads a rank")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
   verify->add_option("--seed", options.verify.seed, "Seed of data and rotations")->capture_default_str();
   verify->callback([&options] { options.command = Command::verify; });
 }
 
 void add_others(CLI::App& app, Options& options) {
   CLI::App* ceilings = app.add_subcommand("ceilings", "Measure what this machine can do at best");
-  ceilings->add_option("--threads", options.ceilings.threads, "Threads a rank")->check(CLI::Range(1, 4096))->capture_default_str();
-  ceilings->add_option("--seconds", options.ceilings.seconds, "Seconds for each rate")->check(CLI::Range(0.001, 3600.0))->capture_default_str();
+  ceilings->add_option("--threads", options.ceilings.threads, "Threads a rank")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  ceilings->add_option("--seconds", options.ceilings.seconds, "Seconds for each rate")
+      ->check(CLI::Range(0.001, 3600.0))
+      ->capture_default_str();
   ceilings->callback([&options] { options.command = Command::ceilings; });
   CLI::App* info = app.add_subcommand("info", "Describe a result file or a knowledge-set file");
   info->add_option("file", options.file, "Result or knowledge-set file")->required()->type_name("FILE.h5");
   info->callback([&options] { options.command = Command::info; });
-  app.add_subcommand("list", "List models, kernels, reductions, precisions and generators of this build")->callback([&options] {
-    options.command = Command::list;
-  });
+  app.add_subcommand("list", "List models, kernels, reductions, precisions and generators of this build")
+      ->callback([&options] { options.command = Command::list; });
 }
 
 std::string one_line(std::string text) {
@@ -93,7 +111,8 @@ Options parse_options(int argc, char** argv) {
   if (version) {
     options.command = Command::version;
   } else {
-    require(!app.get_subcommands().empty(), ExitStatus::usage, "no command: use run, verify, ceilings, info or list; see knowscale --help");
+    require(!app.get_subcommands().empty(), ExitStatus::usage,
+            "no command: use run, verify, ceilings, info or list; see knowscale --help");
   }
   if (!run_ranks.empty()) options.run.ranks = run_ranks;
   if (!verify_ranks.empty()) options.verify.ranks = verify_ranks;

@@ -6,9 +6,7 @@
 
 namespace knowscale {
 
-double now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 double clock_offset(const Communicator& comm) {
   constexpr int exchanges = 20;

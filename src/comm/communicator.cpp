@@ -42,29 +42,41 @@ class RowType {
 
 std::vector<int> exclusive_sum(const std::vector<int>& counts) {
   std::vector<int> starts(counts.size(), 0);
-  for (std::size_t r = 1; r < counts.size(); ++r) starts[r] = message_count(std::int64_t{starts[r - 1]} + counts[r - 1]);
+  for (std::size_t r = 1; r < counts.size(); ++r)
+    starts[r] = message_count(std::int64_t{starts[r - 1]} + counts[r - 1]);
   return starts;
 }
 
 }  // namespace
 
 template <>
-MPI_Datatype mpi_type<char>() { return MPI_CHAR; }
+MPI_Datatype mpi_type<char>() {
+  return MPI_CHAR;
+}
 template <>
-MPI_Datatype mpi_type<float>() { return MPI_FLOAT; }
+MPI_Datatype mpi_type<float>() {
+  return MPI_FLOAT;
+}
 template <>
-MPI_Datatype mpi_type<double>() { return MPI_DOUBLE; }
+MPI_Datatype mpi_type<double>() {
+  return MPI_DOUBLE;
+}
 template <>
-MPI_Datatype mpi_type<int>() { return MPI_INT; }
+MPI_Datatype mpi_type<int>() {
+  return MPI_INT;
+}
 template <>
-MPI_Datatype mpi_type<std::int64_t>() { return MPI_INT64_T; }
+MPI_Datatype mpi_type<std::int64_t>() {
+  return MPI_INT64_T;
+}
 
 void check_mpi(int code, const char* call) {
   if (code == MPI_SUCCESS) return;
   std::array<char, MPI_MAX_ERROR_STRING> text{};
   int length = 0;
   MPI_Error_string(code, text.data(), &length);
-  throw Error(ExitStatus::resource, std::string(call) + " failed: " + std::string(text.data(), static_cast<std::size_t>(length)));
+  throw Error(ExitStatus::resource,
+              std::string(call) + " failed: " + std::string(text.data(), static_cast<std::size_t>(length)));
 }
 
 int message_count(std::int64_t count) {
@@ -214,9 +226,9 @@ void Communicator::allgather_rows(MatrixView<T> all) const {
   std::vector<int> counts;
   for (int r = 0; r < size_; ++r) counts.push_back(message_count(row_range(all.rows, size_, r).size()));
   const std::vector<int> starts = exclusive_sum(counts);
-  check_mpi(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data, counts.data(), starts.data(), type.get(),
-                           handle_),
-            "MPI_Allgatherv");
+  check_mpi(
+      MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data, counts.data(), starts.data(), type.get(), handle_),
+      "MPI_Allgatherv");
 }
 
 template <class T>

@@ -20,9 +20,9 @@ RowRange run(const Communicator& comm, Partial<T>& partial) {
   }
   const RowRange mine = result_rows(partial.queries(), partial.heads(), comm.size(), comm.rank());
   Matrix<T> merged(mine.size(), partial.row_width());
-  check_mpi(MPI_Reduce_scatter(partial.rows().data, merged.data(), counts.data(), mpi_type<T>(), MPI_SUM,
-                               comm.handle()),
-            "MPI_Reduce_scatter");
+  check_mpi(
+      MPI_Reduce_scatter(partial.rows().data, merged.data(), counts.data(), mpi_type<T>(), MPI_SUM, comm.handle()),
+      "MPI_Reduce_scatter");
   const MatrixView<T> rows = partial.rows().slice_rows(mine);
   std::copy_n(merged.data(), merged.size(), rows.data);
   two_phase::set_maxima<T>(rows, maxima.span().subspan(static_cast<std::size_t>(mine.begin)));

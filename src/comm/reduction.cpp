@@ -30,8 +30,7 @@ const Reduction<T>& reduction_by_name(std::string_view name) {
     if (reduction.name == name) return reduction;
     known += (known.empty() ? "" : ", ") + std::string(reduction.name);
   }
-  throw Error(ExitStatus::usage,
-              "reduction = \"" + std::string(name) + "\" is not in this build: use one of " + known);
+  throw Error(ExitStatus::usage, "reduction = \"" + std::string(name) + "\" is not in this build: use one of " + known);
 }
 
 RowRange result_rows(std::int64_t queries, std::int64_t heads, int ranks, int rank) {

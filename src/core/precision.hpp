@@ -18,8 +18,8 @@ constexpr std::size_t bytes_of(Precision precision) { return precision == Precis
 
 // Unit roundoff u: half the distance from 1 to the next number.
 constexpr double unit_roundoff(Precision precision) {
-  return 0.5 * (precision == Precision::f32 ? std::numeric_limits<float>::epsilon()
-                                            : std::numeric_limits<double>::epsilon());
+  return 0.5 *
+         (precision == Precision::f32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon());
 }
 
 template <class T>

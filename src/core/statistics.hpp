@@ -13,7 +13,7 @@ double quantile(std::span<const double> samples, double q);
 
 struct MedianInterval {
   double median = 0;
-  double low = 0;   // 95 % confidence interval of the median, from the binomial distribution of ranks
+  double low = 0;  // 95 % confidence interval of the median, from the binomial distribution of ranks
   double high = 0;
   bool bounded = false;  // false: too few samples for a 95 % interval; low and high are the extremes
 };

@@ -29,9 +29,7 @@ class Threads {
       for (std::int64_t task = 0; task < tasks; ++task) body(task);
       return;
     }
-    arena_.execute([&] {
-      oneapi::tbb::parallel_for(std::int64_t{0}, tasks, body, oneapi::tbb::static_partitioner{});
-    });
+    arena_.execute([&] { oneapi::tbb::parallel_for(std::int64_t{0}, tasks, body, oneapi::tbb::static_partitioner{}); });
   }
 
  private:

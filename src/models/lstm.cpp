@@ -143,7 +143,8 @@ class Prepared : public PreparedModel<T> {
   void copy_output() {
     const std::int64_t n = problem_.c.n, own = sequences_.size();
     for (std::int64_t t = 0; t < n; ++t) {
-      for (std::int64_t b = 0; b < own; ++b) std::copy_n(written_.row(t * own + b), written_.cols(), output_.row(b * n + t));
+      for (std::int64_t b = 0; b < own; ++b)
+        std::copy_n(written_.row(t * own + b), written_.cols(), output_.row(b * n + t));
     }
   }
 
@@ -163,9 +164,7 @@ class Prepared : public PreparedModel<T> {
 
 }  // namespace
 
-std::int64_t input_dim(const Case& c, bool separate_values) {
-  return c.knowledge_dim() * (separate_values ? 2 : 1);
-}
+std::int64_t input_dim(const Case& c, bool separate_values) { return c.knowledge_dim() * (separate_values ? 2 : 1); }
 
 template <class T>
 std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>&) {

@@ -116,7 +116,8 @@ Matrix<T> rotated(const Matrix<T>& rows, const Rotation& rotation) {
 template <class T>
 Matrix<T> permuted(const Matrix<T>& rows, const std::vector<std::int64_t>& order) {
   Matrix<T> out(rows.rows(), rows.cols());
-  for (std::int64_t i = 0; i < rows.rows(); ++i) std::copy_n(rows.row(order[static_cast<std::size_t>(i)]), rows.cols(), out.row(i));
+  for (std::int64_t i = 0; i < rows.rows(); ++i)
+    std::copy_n(rows.row(order[static_cast<std::size_t>(i)]), rows.cols(), out.row(i));
   return out;
 }
 
@@ -160,7 +161,10 @@ template <class T>
 class Checker {
  public:
   Checker(const Case& c, const Communicator& comm, const Threads& threads)
-      : c_(c), comm_(comm), threads_(threads), instance_(load_instance<T>(c, comm)),
+      : c_(c),
+        comm_(comm),
+        threads_(threads),
+        instance_(load_instance<T>(c, comm)),
         output_(evaluate(instance_, c, comm, threads)) {}
 
   SymmetryCheck check(Symmetry symmetry) const {
@@ -195,11 +199,16 @@ class Checker {
       std::vector<Matrix<double>> matrices;
       for (std::int64_t g = 0; g < blocks; ++g) matrices.push_back(haar(size, c_.seed, draw + 4 * g));
       const std::int64_t query_blocks = c_.d / size, group = std::max<std::int64_t>(query_blocks / blocks, 1);
-      const auto for_knowledge = [&](std::int64_t g) -> const Matrix<double>& { return matrices[static_cast<std::size_t>(g)]; };
-      const auto for_queries = [&](std::int64_t g) -> const Matrix<double>& { return matrices[static_cast<std::size_t>(g / group)]; };
-      error = std::max(error, difference({rotated(instance_.keys, for_knowledge), rotated(instance_.values, for_knowledge),
-                                          rotated(instance_.queries, for_queries)},
-                                         rotated(output_, for_queries)));
+      const auto for_knowledge = [&](std::int64_t g) -> const Matrix<double>& {
+        return matrices[static_cast<std::size_t>(g)];
+      };
+      const auto for_queries = [&](std::int64_t g) -> const Matrix<double>& {
+        return matrices[static_cast<std::size_t>(g / group)];
+      };
+      error =
+          std::max(error, difference({rotated(instance_.keys, for_knowledge), rotated(instance_.values, for_knowledge),
+                                      rotated(instance_.queries, for_queries)},
+                                     rotated(output_, for_queries)));
     }
     return error;
   }

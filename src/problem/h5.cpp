@@ -18,7 +18,8 @@ void silence() {
 }
 
 Id open_attribute(hid_t location, const std::string& name) {
-  return {check(H5Aopen(location, name.c_str(), H5P_DEFAULT), file_name(location), "read its attribute " + name), H5Aclose};
+  return {check(H5Aopen(location, name.c_str(), H5P_DEFAULT), file_name(location), "read its attribute " + name),
+          H5Aclose};
 }
 
 Id make_attribute(hid_t location, const std::string& name, hid_t type) {
@@ -37,19 +38,23 @@ hid_t check(hid_t result, const std::string& where, const std::string& what) {
 
 Id open_read_only(const std::string& path, hid_t access) {
   silence();
-  require(std::ifstream(path).good(), ExitStatus::resource, path + ": " + std::strerror(errno) + ": give the path of an HDF5 file");
-  require(H5Fis_hdf5(path.c_str()) > 0, ExitStatus::resource, path + ": is not HDF5: give a knowledge-set or result file");
+  require(std::ifstream(path).good(), ExitStatus::resource,
+          path + ": " + std::strerror(errno) + ": give the path of an HDF5 file");
+  require(H5Fis_hdf5(path.c_str()) > 0, ExitStatus::resource,
+          path + ": is not HDF5: give a knowledge-set or result file");
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
   require(file >= 0, ExitStatus::resource, path + ": is truncated or damaged: copy or build it again");
   return {file, H5Fclose};
 }
 
 Id open_group(hid_t location, const std::string& name) {
-  return {check(H5Gopen2(location, name.c_str(), H5P_DEFAULT), file_name(location), "open its group " + name), H5Gclose};
+  return {check(H5Gopen2(location, name.c_str(), H5P_DEFAULT), file_name(location), "open its group " + name),
+          H5Gclose};
 }
 
 Id open_dataset(hid_t location, const std::string& name) {
-  return {check(H5Dopen2(location, name.c_str(), H5P_DEFAULT), file_name(location), "open its dataset " + name), H5Dclose};
+  return {check(H5Dopen2(location, name.c_str(), H5P_DEFAULT), file_name(location), "open its dataset " + name),
+          H5Dclose};
 }
 
 bool exists(hid_t location, const std::string& name) { return H5Lexists(location, name.c_str(), H5P_DEFAULT) > 0; }
@@ -69,7 +74,8 @@ std::vector<std::string> member_names(hid_t group) {
 
 std::vector<std::int64_t> extents(hid_t dataset) {
   const Id space(H5Dget_space(dataset), H5Sclose);
-  std::vector<hsize_t> sizes(static_cast<std::size_t>(check(H5Sget_simple_extent_ndims(space), file_name(dataset), "read extents")));
+  std::vector<hsize_t> sizes(
+      static_cast<std::size_t>(check(H5Sget_simple_extent_ndims(space), file_name(dataset), "read extents")));
   H5Sget_simple_extent_dims(space, sizes.data(), nullptr);
   return {sizes.begin(), sizes.end()};
 }
@@ -79,14 +85,16 @@ bool has_attribute(hid_t location, const std::string& name) { return H5Aexists(l
 std::int64_t read_integer(hid_t location, const std::string& name) {
   const Id attribute = open_attribute(location, name);
   std::int64_t value = 0;
-  check(H5Aread(attribute, H5T_NATIVE_INT64, &value), file_name(location), "read its attribute " + name + " as an integer");
+  check(H5Aread(attribute, H5T_NATIVE_INT64, &value), file_name(location),
+        "read its attribute " + name + " as an integer");
   return value;
 }
 
 std::string read_text(hid_t location, const std::string& name) {
   const Id attribute = open_attribute(location, name);
   const Id type(H5Aget_type(attribute), H5Tclose);
-  require(H5Tget_class(type) == H5T_STRING, ExitStatus::resource, file_name(location) + ": attribute " + name + " is no text");
+  require(H5Tget_class(type) == H5T_STRING, ExitStatus::resource,
+          file_name(location) + ": attribute " + name + " is no text");
   if (H5Tis_variable_str(type) > 0) {
     char* text = nullptr;
     const Id memory(H5Tcopy(H5T_C_S1), H5Tclose);
@@ -110,7 +118,8 @@ void write_integer(hid_t location, const std::string& name, std::int64_t value) 
 void write_text(hid_t location, const std::string& name, const std::string& value) {
   const Id type = text_type(value.size());
   const Id attribute = make_attribute(location, name, type);
-  check(H5Awrite(attribute, type, value.empty() ? "\0" : value.data()), file_name(location), "write its attribute " + name);
+  check(H5Awrite(attribute, type, value.empty() ? "\0" : value.data()), file_name(location),
+        "write its attribute " + name);
 }
 
 Id text_type(std::size_t size) {

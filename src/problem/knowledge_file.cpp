@@ -37,7 +37,8 @@ h5::Id select_rows(const h5::Id& dataset, RowRange rows, std::int64_t columns) {
   }
   const hsize_t start[] = {static_cast<hsize_t>(rows.begin), 0};
   const hsize_t count[] = {static_cast<hsize_t>(rows.size()), static_cast<hsize_t>(columns)};
-  h5::check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, count, nullptr), h5::file_name(dataset), "select rows");
+  h5::check(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, nullptr, count, nullptr), h5::file_name(dataset),
+            "select rows");
   return space;
 }
 
@@ -45,7 +46,8 @@ h5::Id select_rows(const h5::Id& dataset, RowRange rows, std::int64_t columns) {
 template <class T>
 void read_rows(const h5::Id& dataset, RowRange rows, Matrix<T>& out, hid_t transfer) {
   const h5::Id from = select_rows(dataset, rows, out.cols());
-  const hsize_t sizes[] = {static_cast<hsize_t>(std::max<std::int64_t>(rows.size(), 1)), static_cast<hsize_t>(out.cols())};
+  const hsize_t sizes[] = {static_cast<hsize_t>(std::max<std::int64_t>(rows.size(), 1)),
+                           static_cast<hsize_t>(out.cols())};
   const h5::Id to(H5Screate_simple(2, sizes, nullptr), H5Sclose);
   if (rows.size() == 0) H5Sselect_none(to);
   T nothing{};
@@ -73,8 +75,9 @@ void inspect_sequences(const h5::Id& file, KnowledgeFile& info) {
 
 KnowledgeFile inspect_knowledge_file(const std::string& path) {
   const h5::Id file = h5::open_read_only(path);
-  require(h5::has_attribute(file, "format") && h5::read_text(file, "format") == kFormat, ExitStatus::resource,
-          fmt::format("{}: is no knowledge set (its attribute format is not \"{}\"): see data/README.md", path, kFormat));
+  require(
+      h5::has_attribute(file, "format") && h5::read_text(file, "format") == kFormat, ExitStatus::resource,
+      fmt::format("{}: is no knowledge set (its attribute format is not \"{}\"): see data/README.md", path, kFormat));
   KnowledgeFile info;
   info.path = path;
   info.name = h5::read_text(file, "name");
@@ -86,7 +89,8 @@ KnowledgeFile inspect_knowledge_file(const std::string& path) {
   for (const char* name : {"keys", "values"}) {
     if (name == std::string("values") && !info.has_values) continue;
     require(matrix_extents(file, name, info.dimension)[0] == info.count, ExitStatus::resource,
-            fmt::format("{}: /{} has not the {} rows that the attribute count says: build the file again", path, name, info.count));
+            fmt::format("{}: /{} has not the {} rows that the attribute count says: build the file again", path, name,
+                        info.count));
   }
   if (h5::exists(file, "sequences")) inspect_sequences(file, info);
   return info;
@@ -107,15 +111,17 @@ void read_knowledge_rows(const std::string& path, const char* dataset, RowRange 
 template <class T>
 void read_tokens(const std::string& path, Matrix<T>& out) {
   const h5::Id file = h5::open_read_only(path);
-  const h5::Id tokens = h5::open_dataset(file, "sequences/tokens"), vectors = h5::open_dataset(file, "sequences/vectors");
+  const h5::Id tokens = h5::open_dataset(file, "sequences/tokens"),
+               vectors = h5::open_dataset(file, "sequences/vectors");
   const std::int64_t stored = std::min(h5::extents(tokens).at(0), out.rows());
   const auto indices = read_column<std::int64_t>(tokens, H5T_NATIVE_INT64, stored);
   Matrix<T> table(h5::extents(vectors).at(0), out.cols());
   read_rows(vectors, {0, table.rows()}, table, H5P_DEFAULT);
   for (std::int64_t i = 0; i < out.rows(); ++i) {
     const std::int64_t word = indices[static_cast<std::size_t>(i % stored)];
-    require(word >= 0 && word < table.rows(), ExitStatus::resource,
-            fmt::format("{}: token {} names word {} of {}: build the file again", path, i % stored, word, table.rows()));
+    require(
+        word >= 0 && word < table.rows(), ExitStatus::resource,
+        fmt::format("{}: token {} names word {} of {}: build the file again", path, i % stored, word, table.rows()));
     std::copy_n(table.row(word), out.cols(), out.row(i));
   }
 }

@@ -17,9 +17,7 @@ constexpr double kLargeScore = 1e5;
 // b * kDominance * head_dim, hundreds above the others'.
 constexpr double kDominance = 100;
 
-void gaussian(const Case& c, std::int64_t row, std::span<double> out) {
-  fill_normal(c.seed, Stream::keys, row, out);
-}
+void gaussian(const Case& c, std::int64_t row, std::span<double> out) { fill_normal(c.seed, Stream::keys, row, out); }
 
 void sphere(const Case& c, std::int64_t row, std::span<double> out) {
   gaussian(c, row, out);

@@ -13,7 +13,8 @@ namespace {
 template <class T>
 class WeightSource {
  public:
-  WeightSource(std::uint64_t seed, std::int64_t hidden) : seed_(seed), bound_(1 / std::sqrt(static_cast<double>(hidden))) {}
+  WeightSource(std::uint64_t seed, std::int64_t hidden)
+      : seed_(seed), bound_(1 / std::sqrt(static_cast<double>(hidden))) {}
 
   Matrix<T> next(std::int64_t rows, std::int64_t cols) {
     Matrix<T> matrix(rows, cols);

@@ -35,9 +35,9 @@ bool varies(const Column& column, const std::vector<std::size_t>& rows) {
 }
 
 // What says which case a row is. Those that are the same in all rows of a study are named once, above.
-constexpr std::array<const char*, 17> kIdentity = {"study", "knowledge", "model", "kernel", "reduction", "precision",
-                                                   "n", "m", "d", "heads", "kv_heads", "hidden", "batch", "ranks",
-                                                   "threads", "scaling", "scale"};
+constexpr std::array<const char*, 17> kIdentity = {"study", "knowledge", "model",   "kernel",  "reduction", "precision",
+                                                   "n",     "m",         "d",       "heads",   "kv_heads",  "hidden",
+                                                   "batch", "ranks",     "threads", "scaling", "scale"};
 
 std::string file_part(const std::string& text) {
   const std::size_t slash = text.rfind('/');
@@ -54,7 +54,8 @@ std::string aligned(const std::vector<Row>& rows) {
   for (const Row& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
-      const bool number = i + 1 < row.size() && !row[i].empty() && (std::isdigit(static_cast<unsigned char>(row[i][0])) != 0);
+      const bool number =
+          i + 1 < row.size() && !row[i].empty() && (std::isdigit(static_cast<unsigned char>(row[i][0])) != 0);
       line += number ? fmt::format("{:>{}}", row[i], widths[i]) : fmt::format("{:<{}}", row[i], widths[i]);
       line += "  ";
     }
@@ -69,7 +70,8 @@ Row result_cells(const Table& cases, std::size_t row) {
   const double median = real_at(cases, "seconds_median", row);
   const bool valid = std::get<std::vector<std::int64_t>>(cases.column("valid").values)[row] == 1;
   return {with_prefix(median, "s"),
-          fmt::format("{} - {}", with_prefix(real_at(cases, "seconds_low", row), "s"), with_prefix(real_at(cases, "seconds_high", row), "s")),
+          fmt::format("{} - {}", with_prefix(real_at(cases, "seconds_low", row), "s"),
+                      with_prefix(real_at(cases, "seconds_high", row), "s")),
           with_prefix(real_at(cases, "flops", row) / median, "FLOP/s"),
           fmt::format("{} {}", share(real_at(cases, "fraction_of_bound", row), 1), text_at(cases.column("bound"), row)),
           share(real_at(cases, "exchange", row), median),
@@ -93,11 +95,13 @@ std::string study_table(const Table& cases, const std::vector<std::size_t>& memb
     for (const std::size_t row : members) {
       if (const std::string other = text_at(column, row); value == "0" || value == "-") value = other;
     }
-    if (value != "0" && value != "-") shared += fmt::format("{}{} = {}", shared.empty() ? "" : ", ", name, file_part(value));
+    if (value != "0" && value != "-")
+      shared += fmt::format("{}{} = {}", shared.empty() ? "" : ", ", name, file_part(value));
   }
   std::vector<Row> rows(1, Row{"case"});
   for (const Column* column : shown) rows[0].push_back(column->name);
-  for (const char* name : {"median", "95 % interval", "rate", "of bound", "exchange", "error", "bound", "result"}) rows[0].emplace_back(name);
+  for (const char* name : {"median", "95 % interval", "rate", "of bound", "exchange", "error", "bound", "result"})
+    rows[0].emplace_back(name);
   for (const std::size_t i : members) {
     Row row = {text_at(cases.column("case"), i)};
     for (const Column* column : shown) row.push_back(text_at(*column, i) == "0" ? "-" : file_part(text_at(*column, i)));

@@ -22,7 +22,8 @@ std::vector<char> image_of(const std::string& path, const std::function<void(hid
   constexpr std::size_t growth = std::size_t{1} << 20;
   const h5::Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   h5::check(H5Pset_fapl_core(access, growth, /*backing_store=*/0), path, "be built in memory");
-  const h5::Id file(h5::check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), path, "be built in memory"), H5Fclose);
+  const h5::Id file(h5::check(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access), path, "be built in memory"),
+                    H5Fclose);
   fill(file);
   h5::check(H5Fflush(file, H5F_SCOPE_GLOBAL), path, "be built in memory");
   std::vector<char> image(static_cast<std::size_t>(h5::check(H5Fget_file_image(file, nullptr, 0), path, "be sized")));

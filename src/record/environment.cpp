@@ -17,9 +17,9 @@
 #include <ctime>
 #include <fstream>
 
+#include <knowscale_version.hpp>
 #include "kernels/blas/gemm.hpp"
 #include "kernels/ceilings.hpp"
-#include <knowscale_version.hpp>
 #include "problem/h5.hpp"
 
 extern char** environ;
@@ -40,8 +40,10 @@ std::string proc_value(const char* path, const std::string& name) {
 }
 
 bool decides_speed(const std::string& variable) {
-  constexpr std::array<const char*, 8> prefixes = {"SLURM_", "OMP_", "OPENBLAS_", "OMPI_MCA_", "TBB_", "KNOWSCALE_", "PMIX_MCA_", "UCX_"};
-  return std::any_of(prefixes.begin(), prefixes.end(), [&](const char* prefix) { return variable.starts_with(prefix); });
+  constexpr std::array<const char*, 8> prefixes = {"SLURM_", "OMP_",       "OPENBLAS_", "OMPI_MCA_",
+                                                   "TBB_",   "KNOWSCALE_", "PMIX_MCA_", "UCX_"};
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](const char* prefix) { return variable.starts_with(prefix); });
 }
 
 cpu_set_t allowed_set() {
@@ -71,7 +73,8 @@ NameValues versions(const std::string& mpi_version) {
           {"cuda", kCudaToolkit},
           {"highway", fmt::format("Highway {}.{}.{}, {}", HWY_MAJOR, HWY_MINOR, HWY_PATCH,
                                   hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()))},
-          {"xxhash", fmt::format("xxHash {}.{}.{}", XXH_versionNumber() / 10000, XXH_versionNumber() / 100 % 100, XXH_versionNumber() % 100)},
+          {"xxhash", fmt::format("xxHash {}.{}.{}", XXH_versionNumber() / 10000, XXH_versionNumber() / 100 % 100,
+                                 XXH_versionNumber() % 100)},
           {"fmt", fmt::format("fmt {}.{}.{}", FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)}};
 }
 

@@ -10,8 +10,8 @@
 #include <filesystem>
 #include <optional>
 
-#include "core/error.hpp"
 #include <knowscale_version.hpp>
+#include "core/error.hpp"
 #include "problem/h5.hpp"
 #include "record/durable_file.hpp"
 #include "record/table_file.hpp"
@@ -33,10 +33,12 @@ void require_same_configuration(hid_t file, const std::string& path, const Resul
   const bool result = h5::has_attribute(file, "config_hash") && h5::has_attribute(file, "campaign");
   require(result, ExitStatus::resource, path + ": exists and is no knowscale result: choose another file with -o");
   const std::string hash = h5::read_text(file, "config_hash");
-  require(hash == header.config_hash, ExitStatus::resource,
-          fmt::format("{}: holds results of another configuration (campaign \"{}\", hash {}; now \"{}\", {}): choose another file "
-                      "with -o, or move it away",
-                      path, h5::read_text(file, "campaign"), hash, header.campaign, header.config_hash));
+  require(
+      hash == header.config_hash, ExitStatus::resource,
+      fmt::format(
+          "{}: holds results of another configuration (campaign \"{}\", hash {}; now \"{}\", {}): choose another file "
+          "with -o, or move it away",
+          path, h5::read_text(file, "campaign"), hash, header.campaign, header.config_hash));
 }
 
 // An opened part, or nothing where it is damaged: then its case counts as not finished and is measured again.
@@ -59,7 +61,8 @@ std::int64_t part_number(const std::string& name, const std::string& prefix) {
 
 std::vector<std::string> files_in(const std::string& folder) {
   std::vector<std::string> names;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) names.push_back(entry.path().filename().string());
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -69,7 +72,8 @@ void copy_io(hid_t from, hid_t to) {
   if (!h5::exists(to, "io")) h5::Id(H5Gcreate2(to, "io", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
   const h5::Id source = h5::open_group(from, "io"), target = h5::open_group(to, "io");
   for (const std::string& name : h5::member_names(source)) {
-    h5::check(H5Ocopy(source, name.c_str(), target, name.c_str(), H5P_DEFAULT, H5P_DEFAULT), h5::file_name(from), "copy /io");
+    h5::check(H5Ocopy(source, name.c_str(), target, name.c_str(), H5P_DEFAULT, H5P_DEFAULT), h5::file_name(from),
+              "copy /io");
   }
 }
 
@@ -84,7 +88,8 @@ ResultStore::ResultStore(std::string path, ResultHeader header)
     lock_parts();
     adopt_parts();
   } catch (const fs::filesystem_error& error) {
-    throw Error(ExitStatus::resource, fmt::format("{}: cannot be written: {}: choose another place with -o", path_, error.code().message()));
+    throw Error(ExitStatus::resource,
+                fmt::format("{}: cannot be written: {}: choose another place with -o", path_, error.code().message()));
   }
 }
 
@@ -94,21 +99,27 @@ ResultStore::~ResultStore() {
   if (!complete_ && finished_.empty() && fs::is_empty(parts_, ignored)) fs::remove(parts_, ignored);
 }
 
-std::string ResultStore::case_part(std::int64_t number) const { return fmt::format("{}/case-{:06}.h5", parts_, number); }
-std::string ResultStore::launch_part(std::int64_t launch) const { return fmt::format("{}/launch-{:04}.h5", parts_, launch); }
+std::string ResultStore::case_part(std::int64_t number) const {
+  return fmt::format("{}/case-{:06}.h5", parts_, number);
+}
+std::string ResultStore::launch_part(std::int64_t launch) const {
+  return fmt::format("{}/launch-{:04}.h5", parts_, launch);
+}
 
 void ResultStore::adopt_result() {
   const h5::Id file = h5::open_read_only(path_);
   require_same_configuration(file, path_, header_);
   const Table cases = read_table(file, "cases");
   if (cases.columns.empty()) return;
-  for (const std::int64_t number : std::get<std::vector<std::int64_t>>(cases.column("case").values)) finished_.insert(number);
+  for (const std::int64_t number : std::get<std::vector<std::int64_t>>(cases.column("case").values))
+    finished_.insert(number);
   complete_ = true;
 }
 
 void ResultStore::lock_parts() {
   lock_ = Descriptor(parts_, O_RDONLY | O_DIRECTORY);
-  require(lock_.get() >= 0, ExitStatus::resource, fmt::format("{}: cannot be opened: {}", parts_, std::strerror(errno)));
+  require(lock_.get() >= 0, ExitStatus::resource,
+          fmt::format("{}: cannot be opened: {}", parts_, std::strerror(errno)));
   require(flock(lock_.get(), LOCK_EX | LOCK_NB) == 0, ExitStatus::resource,
           parts_ + ": another process is writing there now: wait for it, or choose another file with -o");
 }
@@ -136,7 +147,8 @@ void ResultStore::write_case(std::int64_t number, std::span<const Table> tables,
   write_durable_file(case_part(number), [&](hid_t file) {
     write_header(file, header_);
     for (const Table& table : tables) write_table(file, table);
-    for (const KeptMatrix& matrix : kept) write_matrix(file, fmt::format("io/{}/{}", number, matrix.name), matrix.values);
+    for (const KeptMatrix& matrix : kept)
+      write_matrix(file, fmt::format("io/{}/{}", number, matrix.name), matrix.values);
   });
   finished_.insert(number);
 }
@@ -155,7 +167,8 @@ void ResultStore::assemble() {
   if (!complete_) {
     write_durable_file(path_, [&](hid_t file) {
       write_header(file, header_);
-      for (const char* table : {"meta", "ceilings", "cases", "samples", "ranks", "verify"}) write_table(file, read(table));
+      for (const char* table : {"meta", "ceilings", "cases", "samples", "ranks", "verify"})
+        write_table(file, read(table));
       for (const std::int64_t number : finished_) copy_io(h5::open_read_only(case_part(number)), file);
     });
     complete_ = true;

@@ -24,7 +24,8 @@ void append(Table& into, const Table& from) {
     into = from;
     return;
   }
-  if (into.columns.size() != from.columns.size()) throw std::invalid_argument("tables " + into.name + " differ in columns");
+  if (into.columns.size() != from.columns.size())
+    throw std::invalid_argument("tables " + into.name + " differ in columns");
   for (std::size_t i = 0; i < into.columns.size(); ++i) {
     Column& to = into.columns[i];
     const Column& more = from.columns[i];

@@ -15,7 +15,7 @@ using ColumnValues = std::variant<std::vector<std::int64_t>, std::vector<double>
 
 struct Column {
   std::string name;
-  std::string units;      // SI without prefixes; "1" for pure numbers, "" for names
+  std::string units;  // SI without prefixes; "1" for pure numbers, "" for names
   std::string long_name;
   ColumnValues values;
 
@@ -26,7 +26,7 @@ struct Table {
   std::string name;
   std::vector<Column> columns;
 
-  std::size_t rows() const;  // 0 without columns
+  std::size_t rows() const;                                  // 0 without columns
   const Column& column(std::string_view column_name) const;  // throws std::out_of_range
 };
 

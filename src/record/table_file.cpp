@@ -41,7 +41,8 @@ h5::Id write_values(hid_t group, const std::string& name, const std::vector<std:
   std::size_t width = 1;
   for (const std::string& value : values) width = std::max(width, value.size());
   std::string packed(width * values.size(), '\0');
-  for (std::size_t i = 0; i < values.size(); ++i) std::copy(values[i].begin(), values[i].end(), packed.begin() + static_cast<std::ptrdiff_t>(i * width));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    std::copy(values[i].begin(), values[i].end(), packed.begin() + static_cast<std::ptrdiff_t>(i * width));
   const h5::Id type = h5::text_type(width);
   h5::Id dataset = make_dataset(group, name, type, values.size());
   write_all(dataset, type, packed.data(), values.size());
@@ -52,7 +53,8 @@ ColumnValues read_values(const h5::Id& dataset) {
   const h5::Id type(H5Dget_type(dataset), H5Tclose);
   const auto rows = static_cast<std::size_t>(h5::extents(dataset).at(0));
   const auto read = [&](hid_t memory, void* data) {
-    if (rows > 0) h5::check(H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), h5::file_name(dataset), "read a column");
+    if (rows > 0)
+      h5::check(H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), h5::file_name(dataset), "read a column");
   };
   switch (H5Tget_class(type)) {
     case H5T_STRING: {
@@ -94,7 +96,8 @@ void write_table(hid_t file, const Table& table) {
   // The order of columns is kept in an attribute: HDF5 lists links by name.
   std::string order;
   for (const Column& column : table.columns) {
-    const h5::Id dataset = std::visit([&](const auto& values) { return write_values(group, column.name, values); }, column.values);
+    const h5::Id dataset =
+        std::visit([&](const auto& values) { return write_values(group, column.name, values); }, column.values);
     h5::write_text(dataset, "units", column.units);
     h5::write_text(dataset, "long_name", column.long_name);
     h5::check(H5DSattach_scale(dataset, row, 0), where, "attach a dimension scale");
@@ -112,7 +115,8 @@ Table read_table(hid_t file, const std::string& name) {
     const std::size_t end = std::min(order.find(' ', begin), order.size());
     const std::string column = order.substr(begin, end - begin);
     const h5::Id dataset = h5::open_dataset(group, column);
-    table.columns.push_back({column, h5::read_text(dataset, "units"), h5::read_text(dataset, "long_name"), read_values(dataset)});
+    table.columns.push_back(
+        {column, h5::read_text(dataset, "units"), h5::read_text(dataset, "long_name"), read_values(dataset)});
     begin = end + 1;
   }
   return table;

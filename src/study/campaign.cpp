@@ -36,13 +36,15 @@ std::string as_text(const toml::node& node) {
 // One table of the file, with the keys that may stand in it.
 class Section {
  public:
-  Section(const toml::table& table, std::string path, std::string name) : table_(table), path_(std::move(path)), name_(std::move(name)) {}
+  Section(const toml::table& table, std::string path, std::string name)
+      : table_(table), path_(std::move(path)), name_(std::move(name)) {}
 
   void require_known_keys(const std::vector<std::string>& known) const {
     for (const auto& [key, node] : table_) {
       const std::string text(key.str());
       if (std::find(known.begin(), known.end(), text) == known.end()) {
-        refuse(fmt::format("{}: unknown key \"{}\" in {}: {}", where(path_, node), text, name_, remedy_for_name(text, known)));
+        refuse(fmt::format("{}: unknown key \"{}\" in {}: {}", where(path_, node), text, name_,
+                           remedy_for_name(text, known)));
       }
     }
   }
@@ -55,7 +57,8 @@ class Section {
 
   // A scalar is a list of one. read(node) returns an optional; `kind` says what it takes.
   template <class Value, class Read>
-  std::vector<Value> list(const char* key, std::vector<Value> otherwise, const std::string& kind, const Read& read) const {
+  std::vector<Value> list(const char* key, std::vector<Value> otherwise, const std::string& kind,
+                          const Read& read) const {
     const toml::node* node = find(key);
     if (node == nullptr) return otherwise;
     std::vector<Value> values;
@@ -74,7 +77,8 @@ class Section {
   }
 
   std::vector<std::string> texts(const char* key, std::vector<std::string> otherwise) const {
-    return list<std::string>(key, std::move(otherwise), "a name in quotes", [](const toml::node& node) { return node.value<std::string>(); });
+    return list<std::string>(key, std::move(otherwise), "a name in quotes",
+                             [](const toml::node& node) { return node.value<std::string>(); });
   }
 
   std::vector<std::int64_t> integers(const char* key, std::vector<std::int64_t> otherwise, std::int64_t least) const {
@@ -90,7 +94,8 @@ class Section {
     const toml::node* node = find(key);
     if (node == nullptr) return otherwise;
     const auto value = node->value<double>();
-    if (!value || !std::isfinite(*value) || *value <= above) refuse_value(key, *node, fmt::format("give a number above {}", above));
+    if (!value || !std::isfinite(*value) || *value <= above)
+      refuse_value(key, *node, fmt::format("give a number above {}", above));
     return *value;
   }
 
@@ -114,25 +119,28 @@ class Section {
 
 const std::vector<std::string> kTopKeys = {"name", "seed", "timing", "study"};
 const std::vector<std::string> kTimingKeys = {"relative_interval", "min_repetitions", "max_seconds"};
-const std::vector<std::string> kStudyKeys = {"name", "knowledge", "model", "kernel", "reduction", "precision", "n", "m", "d",
-                                             "heads", "kv_heads", "hidden", "batch", "scale", "ranks", "threads", "scaling"};
+const std::vector<std::string> kStudyKeys = {"name",  "knowledge", "model", "kernel",  "reduction", "precision",
+                                             "n",     "m",         "d",     "heads",   "kv_heads",  "hidden",
+                                             "batch", "scale",     "ranks", "threads", "scaling"};
 
 std::vector<Precision> read_precisions(const Section& section) {
-  return section.list<Precision>("precision", {Precision::f32}, "\"f32\" or \"f64\"", [](const toml::node& node) -> std::optional<Precision> {
-    for (const Precision precision : kPrecisions) {
-      if (node.value<std::string>() == std::string(name_of(precision))) return precision;
-    }
-    return std::nullopt;
-  });
+  return section.list<Precision>("precision", {Precision::f32}, "\"f32\" or \"f64\"",
+                                 [](const toml::node& node) -> std::optional<Precision> {
+                                   for (const Precision precision : kPrecisions) {
+                                     if (node.value<std::string>() == std::string(name_of(precision))) return precision;
+                                   }
+                                   return std::nullopt;
+                                 });
 }
 
 std::vector<KnowledgeSize> read_sizes(const Section& section) {
-  return section.list<KnowledgeSize>("m", {}, "a whole number of at least 1, or \"all\"", [](const toml::node& node) -> std::optional<KnowledgeSize> {
-    if (node.value<std::string>() == "all") return AllVectors{};
-    const auto count = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
-    if (count && *count >= 1) return *count;
-    return std::nullopt;
-  });
+  return section.list<KnowledgeSize>("m", {}, "a whole number of at least 1, or \"all\"",
+                                     [](const toml::node& node) -> std::optional<KnowledgeSize> {
+                                       if (node.value<std::string>() == "all") return AllVectors{};
+                                       const auto count = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
+                                       if (count && *count >= 1) return *count;
+                                       return std::nullopt;
+                                     });
 }
 
 RankList read_ranks(const Section& section) {
@@ -163,7 +171,8 @@ Study read_study(const toml::table& table, const std::string& path, std::size_t 
   Study study;
   study.name = section.text("name", fmt::format("study{}", number));
   if (section.find("model") == nullptr) {
-    refuse(fmt::format("{}: study \"{}\" has no model: add model = [\"knowledge\", \"lstm\"]", where(path, table), study.name));
+    refuse(fmt::format("{}: study \"{}\" has no model: add model = [\"knowledge\", \"lstm\"]", where(path, table),
+                       study.name));
   }
   study.knowledge = section.texts("knowledge", {"gaussian"});
   study.model = section.texts("model", {});
@@ -189,7 +198,8 @@ Campaign to_campaign(const toml::table& file, const std::string& path) {
   top.require_known_keys(kTopKeys);
   Campaign campaign;
   campaign.name = top.text("name", "campaign");
-  if (campaign.name.empty() || campaign.name.find('/') != std::string::npos) top.refuse_value("name", *top.find("name"), "give a name without \"/\"");
+  if (campaign.name.empty() || campaign.name.find('/') != std::string::npos)
+    top.refuse_value("name", *top.find("name"), "give a name without \"/\"");
   campaign.seed = static_cast<std::uint64_t>(top.integer("seed", 1, 0));
   if (const toml::node* node = top.find("timing")) {
     if (!node->is_table()) top.refuse_value("timing", *node, "make it a table: [timing]");
@@ -201,12 +211,14 @@ Campaign to_campaign(const toml::table& file, const std::string& path) {
   }
   const toml::node* studies = top.find("study");
   const toml::array* array = studies == nullptr ? nullptr : studies->as_array();
-  if (array == nullptr || array->empty() || !array->is_homogeneous(toml::node_type::table)) refuse(path + ": no [[study]]: add at least one");
+  if (array == nullptr || array->empty() || !array->is_homogeneous(toml::node_type::table))
+    refuse(path + ": no [[study]]: add at least one");
   std::set<std::string> names;
   for (const toml::node& node : *array) {
     campaign.studies.push_back(read_study(*node.as_table(), path, campaign.studies.size() + 1));
     if (!names.insert(campaign.studies.back().name).second) {
-      refuse(fmt::format("{}: two studies are named \"{}\": name them apart", where(path, node), campaign.studies.back().name));
+      refuse(fmt::format("{}: two studies are named \"{}\": name them apart", where(path, node),
+                         campaign.studies.back().name));
     }
   }
   return campaign;
@@ -245,7 +257,8 @@ void apply_override(toml::table& file, const std::string& text) {
     return;
   }
   const std::string wanted = rest.empty() ? first : rest;
-  if (!contains(kStudyKeys, wanted)) refuse(fmt::format("--set {}: unknown key \"{}\": {}", text, key, remedy_for_name(wanted, kStudyKeys)));
+  if (!contains(kStudyKeys, wanted))
+    refuse(fmt::format("--set {}: unknown key \"{}\": {}", text, key, remedy_for_name(wanted, kStudyKeys)));
   bool found = false;
   if (toml::array* studies = file.get("study") == nullptr ? nullptr : file.get("study")->as_array()) {
     for (toml::node& study : *studies) {
@@ -259,16 +272,18 @@ void apply_override(toml::table& file, const std::string& text) {
 }
 
 // KNOWSCALE_* variables that stand for a key of the campaign.
-constexpr std::array<std::array<const char*, 2>, 5> kVariables = {{{"KNOWSCALE_SEED", "seed"},
-                                                                   {"KNOWSCALE_THREADS", "threads"},
-                                                                   {"KNOWSCALE_RELATIVE_INTERVAL", "timing.relative_interval"},
-                                                                   {"KNOWSCALE_MIN_REPETITIONS", "timing.min_repetitions"},
-                                                                   {"KNOWSCALE_MAX_SECONDS", "timing.max_seconds"}}};
+constexpr std::array<std::array<const char*, 2>, 5> kVariables = {
+    {{"KNOWSCALE_SEED", "seed"},
+     {"KNOWSCALE_THREADS", "threads"},
+     {"KNOWSCALE_RELATIVE_INTERVAL", "timing.relative_interval"},
+     {"KNOWSCALE_MIN_REPETITIONS", "timing.min_repetitions"},
+     {"KNOWSCALE_MAX_SECONDS", "timing.max_seconds"}}};
 
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
-  if (!(file && text << file.rdbuf())) refuse(fmt::format("{}: cannot be read: {}: give the path of a campaign file", path, std::strerror(errno)));
+  if (!(file && text << file.rdbuf()))
+    refuse(fmt::format("{}: cannot be read: {}: give the path of a campaign file", path, std::strerror(errno)));
   return text.str();
 }
 

@@ -93,7 +93,8 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
   const auto prepared = model.prepare(problem, backend);
 
-  result.measurement = measure(comm, context.timing, [&] { return prepared->run(); }, stop_signal_came);
+  result.measurement = measure(
+      comm, context.timing, [&] { return prepared->run(); }, stop_signal_came);
   result.interrupted = result.measurement.interrupted;
   if (result.interrupted) return result;
   result.ranks = gather_ranks(comm, knowledge.rows.size());
@@ -116,8 +117,8 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
 }
 
 std::string case_label(const Case& c) {
-  const std::string method =
-      c.kernel == kUnused ? fmt::format("{} H {}", c.model, c.hidden) : fmt::format("{}/{}/{}", c.model, c.kernel, c.reduction);
+  const std::string method = c.kernel == kUnused ? fmt::format("{} H {}", c.model, c.hidden)
+                                                 : fmt::format("{}/{}/{}", c.model, c.kernel, c.reduction);
   return fmt::format("{}: {} {}, n {} x m {} x d {}, batch {}, {} rank{} x {} thread{}", c.study, method,
                      name_of(c.precision), c.n, c.m, c.d, c.batch, c.ranks, c.ranks == 1 ? "" : "s", c.threads,
                      c.threads == 1 ? "" : "s");

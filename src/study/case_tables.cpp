@@ -56,17 +56,23 @@ void add_times(std::vector<Column>& columns, const Measurement& measurement, std
   columns.push_back(real("seconds_median", "s", "median time of a repetition, maximum over ranks", seconds.median));
   columns.push_back(real("seconds_low", "s", "low end of the median's 95 % interval", seconds.low));
   columns.push_back(real("seconds_high", "s", "high end of the median's 95 % interval", seconds.high));
-  columns.push_back(text("stopped_by", "what ended the repetitions: interval, time or repetitions", measurement.stopped_by));
-  columns.push_back(real("compute", "s", "median over repetitions of the mean compute time over ranks", median_of(samples, &Sample::compute)));
-  columns.push_back(real("exchange", "s", "median of the time after the last rank had computed", median_of(samples, &Sample::exchange)));
-  columns.push_back(real("wait", "s", "median of the mean time over ranks spent waiting for slower ranks", median_of(samples, &Sample::wait)));
+  columns.push_back(
+      text("stopped_by", "what ended the repetitions: interval, time or repetitions", measurement.stopped_by));
+  columns.push_back(real("compute", "s", "median over repetitions of the mean compute time over ranks",
+                         median_of(samples, &Sample::compute)));
+  columns.push_back(real("exchange", "s", "median of the time after the last rank had computed",
+                         median_of(samples, &Sample::exchange)));
+  columns.push_back(real("wait", "s", "median of the mean time over ranks spent waiting for slower ranks",
+                         median_of(samples, &Sample::wait)));
 }
 
 void add_rating(std::vector<Column>& columns, const CaseResult& result) {
   columns.push_back(real("flops", "FLOP", "floating-point operations of a repetition, all ranks", result.cost.flops));
   columns.push_back(real("bytes_read", "B", "bytes of the largest shard, read once", result.cost.bytes_read));
-  columns.push_back(real("bytes_sent", "B", "bytes sent by the rank that sends most, by the reduction's formula", result.cost.bytes_sent));
-  columns.push_back(real("messages_sent", "1", "messages sent by the rank that sends most, by the formula", result.cost.messages));
+  columns.push_back(real("bytes_sent", "B", "bytes sent by the rank that sends most, by the reduction's formula",
+                         result.cost.bytes_sent));
+  columns.push_back(
+      real("messages_sent", "1", "messages sent by the rank that sends most, by the formula", result.cost.messages));
   columns.push_back(text("bound", "ceiling that bounds the case", result.bound.name));
   columns.push_back(real("fraction_of_bound", "1", "time at that ceiling over the median time", result.bound.fraction));
   columns.push_back(real("error", "1", "relative error against the oracle", result.verification.error));
@@ -128,11 +134,11 @@ std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int
   add_problem(cases.columns, c);
   add_times(cases.columns, result.measurement, launch);
   add_rating(cases.columns, result);
-  const Table verify = {"verify",
-                        {integer("case", "number of the case", c.number),
-                         text("check", "what was compared", result.verification.check),
-                         real("error", "1", "relative error", result.verification.error),
-                         real("bound", "1", "bound of the error", result.verification.bound)}};
+  const Table verify = {
+      "verify",
+      {integer("case", "number of the case", c.number), text("check", "what was compared", result.verification.check),
+       real("error", "1", "relative error", result.verification.error),
+       real("bound", "1", "bound of the error", result.verification.bound)}};
   return {cases, samples_table(c, result, launch), ranks_table(c, result, launch), verify};
 }
 

@@ -84,7 +84,9 @@ void Ceilings::measure_network(const Communicator& comm, int threads) {
   const auto bandwidth = [&](const std::string& name, double seconds) {
     keep(name, comm.size(), threads, static_cast<double>(kMessageBytes) / seconds, "B/s");
   };
-  const auto allreduce = [&](std::span<double> data) { return [&comm, data] { comm.allreduce(data, Combine::maximum); }; };
+  const auto allreduce = [&](std::span<double> data) {
+    return [&comm, data] { comm.allreduce(data, Combine::maximum); };
+  };
   latency("allreduce_latency", median_seconds(comm, kLatencyRepetitions, allreduce(one)));
   bandwidth("allreduce_bandwidth", median_seconds(comm, kBandwidthRepetitions, allreduce(all)));
   latency("ping_pong_latency", ping_pong_seconds(comm, kLatencyRepetitions, one));

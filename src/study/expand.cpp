@@ -24,7 +24,8 @@ constexpr std::int64_t kDefaultWidth = 64;
 // a * b in bytes-sized 64-bit counts, or an error that names them.
 std::int64_t product(const Study& study, const char* what, std::int64_t a, std::int64_t b) {
   std::int64_t result = 0;
-  if (__builtin_mul_overflow(a, b, &result)) refuse(study, fmt::format("{} = {} x {} overflows 64 bits: use smaller numbers", what, a, b));
+  if (__builtin_mul_overflow(a, b, &result))
+    refuse(study, fmt::format("{} = {} x {} overflows 64 bits: use smaller numbers", what, a, b));
   return result;
 }
 
@@ -37,7 +38,8 @@ const ModelTraits& model_of(const Study& study, const std::string& name, const K
   refuse(study, fmt::format("unknown model \"{}\": {}", name, remedy_for_name(name, known)));
 }
 
-void require_known(const Study& study, const char* key, const std::vector<std::string>& given, const std::vector<std::string>& known) {
+void require_known(const Study& study, const char* key, const std::vector<std::string>& given,
+                   const std::vector<std::string>& known) {
   for (const std::string& name : given) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
       refuse(study, fmt::format("unknown {} \"{}\": {}", key, name, remedy_for_name(name, known)));
@@ -56,7 +58,8 @@ std::vector<int> rank_counts(const Study& study, const ExpansionContext& context
   }
   for (const std::int64_t ranks : context.ranks_override ? *context.ranks_override : *study.ranks) {
     if (ranks < 1 || ranks > launched) {
-      refuse(study, fmt::format("ranks = {}, but {} are launched: use mpirun -n {}, or --ranks with at most {}", ranks, launched, ranks, launched));
+      refuse(study, fmt::format("ranks = {}, but {} are launched: use mpirun -n {}, or --ranks with at most {}", ranks,
+                                launched, ranks, launched));
     }
     counts.push_back(static_cast<int>(ranks));
   }
@@ -136,8 +139,10 @@ class Expansion {
 
   std::int64_t vectors(const KnowledgeSize& size, const KnowledgeExtent& extent) const {
     if (const std::int64_t* count = std::get_if<std::int64_t>(&size)) return *count;
-    if (extent.count == 0) refuse(study_, fmt::format("m = \"all\" of the generator {}, which has no end: give a number", extent.path));
-    if (study_.scaling == Scaling::weak) refuse(study_, "m = \"all\" with weak scaling: give a rank's share as a number");
+    if (extent.count == 0)
+      refuse(study_, fmt::format("m = \"all\" of the generator {}, which has no end: give a number", extent.path));
+    if (study_.scaling == Scaling::weak)
+      refuse(study_, "m = \"all\" with weak scaling: give a rank's share as a number");
     return extent.count;
   }
 
@@ -167,9 +172,11 @@ class Expansion {
 
   void require_heads_fit() const {
     const Case& c = base_;
-    if (c.heads > c.d || c.d % c.heads != 0) refuse(study_, fmt::format("heads = {} do not divide d = {}: use a divisor of d", c.heads, c.d));
+    if (c.heads > c.d || c.d % c.heads != 0)
+      refuse(study_, fmt::format("heads = {} do not divide d = {}: use a divisor of d", c.heads, c.d));
     if (c.kv_heads > c.heads || c.heads % c.kv_heads != 0) {
-      refuse(study_, fmt::format("kv_heads = {} do not divide heads = {}: use a divisor of heads", c.kv_heads, c.heads));
+      refuse(study_,
+             fmt::format("kv_heads = {} do not divide heads = {}: use a divisor of heads", c.kv_heads, c.heads));
     }
   }
 
@@ -189,13 +196,18 @@ class Expansion {
 
   void require_sizes_fit(const Case& c, const KnowledgeExtent& extent) const {
     product(study_, "bytes of the knowledge, m x d x 16", product(study_, "m x d", c.m, c.d), 16);
-    product(study_, "bytes of the queries, n x batch x d x 16", product(study_, "n x batch x d", product(study_, "n x batch", c.n, c.batch), c.d), 16);
-    if (c.hidden > 0) product(study_, "weights, hidden x hidden x 64", product(study_, "hidden x hidden", c.hidden, c.hidden), 64);
+    product(study_, "bytes of the queries, n x batch x d x 16",
+            product(study_, "n x batch x d", product(study_, "n x batch", c.n, c.batch), c.d), 16);
+    if (c.hidden > 0)
+      product(study_, "weights, hidden x hidden x 64", product(study_, "hidden x hidden", c.hidden, c.hidden), 64);
     if (extent.count == 0) return;
-    if (c.m > extent.count) refuse(study_, fmt::format("m = {}, but {} holds {} vectors: use at most that, or \"all\"", c.m, extent.path, extent.count));
+    if (c.m > extent.count)
+      refuse(study_, fmt::format("m = {}, but {} holds {} vectors: use at most that, or \"all\"", c.m, extent.path,
+                                 extent.count));
     if (c.d > extent.dimension) {
-      refuse(study_, fmt::format("d = {}, but vectors of {} have {} dimensions: use at most that (the leading ones are taken)", c.d,
-                                 extent.path, extent.dimension));
+      refuse(study_,
+             fmt::format("d = {}, but vectors of {} have {} dimensions: use at most that (the leading ones are taken)",
+                         c.d, extent.path, extent.dimension));
     }
   }
 

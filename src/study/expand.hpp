@@ -34,8 +34,8 @@ struct KnowledgeExtent {
 struct ExpansionContext {
   KnownNames names;
   int launched_ranks = 1;
-  int cores_a_rank = 1;                                      // what threads = 0 means
-  std::optional<std::vector<std::int64_t>> ranks_override;   // --ranks
+  int cores_a_rank = 1;                                               // what threads = 0 means
+  std::optional<std::vector<std::int64_t>> ranks_override;            // --ranks
   std::function<KnowledgeExtent(const std::string&)> open_knowledge;  // for what is no generator's name
 };
 

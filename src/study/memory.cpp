@@ -58,10 +58,10 @@ void require_memory(const Communicator& comm, const Case& c, const Cost& cost) {
     const double needed = estimated_rank_bytes(c, cost) * ranks_here;
     const std::int64_t available = free_memory_bytes();
     require(needed <= static_cast<double>(available), ExitStatus::resource,
-            fmt::format("case {}: m = {}, d = {}, n = {} on {} ranks needs about {:.1f} GiB on a node with {:.1f} GiB free: "
-                        "use a smaller m, more nodes, or f32",
-                        c.number, c.m, c.d, c.n, c.ranks, needed / (1 << 30),
-                        static_cast<double>(available) / (1 << 30)));
+            fmt::format(
+                "case {}: m = {}, d = {}, n = {} on {} ranks needs about {:.1f} GiB on a node with {:.1f} GiB free: "
+                "use a smaller m, more nodes, or f32",
+                c.number, c.m, c.d, c.n, c.ranks, needed / (1 << 30), static_cast<double>(available) / (1 << 30)));
   });
 }
 

@@ -33,7 +33,8 @@ std::string remedy_for_name(const std::string& name, const std::vector<std::stri
     return edits_between(name, a) < edits_between(name, b);
   });
   const bool near = nearest != known.end() && edits_between(name, *nearest) <= 2;
-  return fmt::format("{}use one of {}", near ? fmt::format("did you mean \"{}\"? ", *nearest) : "", fmt::join(known, ", "));
+  return fmt::format("{}use one of {}", near ? fmt::format("did you mean \"{}\"? ", *nearest) : "",
+                     fmt::join(known, ", "));
 }
 
 }  // namespace knowscale

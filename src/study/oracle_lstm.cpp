@@ -74,7 +74,8 @@ void read_knowledge(const Problem<T>& problem, const Cell& encoder, Vector& h, V
   Vector x(encoder.input.size() / (4 * encoder.hidden));
   for (std::int64_t k = 0; k < problem.knowledge.rows.size(); ++k) {
     std::copy_n(problem.knowledge.keys.row(k), width, x.begin());
-    if (x.size() > width) std::copy_n(problem.knowledge.separate_values.row(k), width, x.begin() + static_cast<std::ptrdiff_t>(width));
+    if (x.size() > width)
+      std::copy_n(problem.knowledge.separate_values.row(k), width, x.begin() + static_cast<std::ptrdiff_t>(width));
     encoder.step(x, h, c);
   }
   if (comm.rank() + 1 < comm.size()) {
@@ -142,8 +143,8 @@ Verification LstmOracle::verify(const Problem<T>& problem, const Output<T>& outp
   if (problem.comm.allreduce(output.rows.size(), Combine::sum) != expected.rows()) {
     error = std::numeric_limits<double>::infinity();
   }
-  const double terms = static_cast<double>(lstm_model::input_dim(problem.c, problem.knowledge.has_separate_values()) +
-                                           problem.c.hidden);
+  const double terms =
+      static_cast<double>(lstm_model::input_dim(problem.c, problem.knowledge.has_separate_values()) + problem.c.hidden);
   return {fmt::format("oracle, all {} rows", expected.rows()), error,
           32 * unit_roundoff(problem.c.precision) * (std::sqrt(terms) + 8)};
 }

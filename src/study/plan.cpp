@@ -28,7 +28,8 @@ KnowledgeExtent find_knowledge(const std::string& path, const std::string& campa
 
 KnownNames known_names() {
   KnownNames names;
-  for (const Model<float>& model : models<float>()) names.models.push_back({std::string(model.name), model.attends, model.recurrent});
+  for (const Model<float>& model : models<float>())
+    names.models.push_back({std::string(model.name), model.attends, model.recurrent});
   for (const Kernel<float>& kernel : kernels<float>()) names.kernels.emplace_back(kernel.name);
   for (const Reduction<float>& reduction : reductions<float>()) names.reductions.emplace_back(reduction.name);
   names.generators = generator_names();

@@ -12,7 +12,7 @@ class Progress {
   // `finished` of `total` cases were done by earlier launches.
   Progress(bool enabled, std::int64_t total, std::int64_t finished);
 
-  void start(const std::string& label);   // a case begins
+  void start(const std::string& label);    // a case begins
   void finish(const std::string& result);  // it ended with this
   void note(const std::string& line);      // something else that a user wants to know
 

@@ -75,9 +75,8 @@ void measure_ceilings(const std::vector<Case>& cases, const Communicator& world,
   std::set<std::pair<int, int>> shapes;
   for (const Case& c : cases) shapes.insert({c.ranks, c.threads});
   for (const auto& [ranks, threads] : shapes) {
-    on_first(ranks, world, [&ceilings, count = threads](const Communicator& comm) {
-      ceilings.measure(comm, Threads(count));
-    });
+    on_first(ranks, world,
+             [&ceilings, count = threads](const Communicator& comm) { ceilings.measure(comm, Threads(count)); });
   }
 }
 
@@ -131,10 +130,12 @@ std::vector<std::string> warnings(const std::vector<Case>& cases, const Communic
   std::vector<std::string> found;
   if (const std::string narrow = blas::narrow_code_path(); !narrow.empty()) found.push_back(narrow);
   const int cores = world.allreduce(allowed_cores(), Combine::minimum);
-  const auto most = std::max_element(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return a.threads < b.threads; });
+  const auto most =
+      std::max_element(cases.begin(), cases.end(), [](const Case& a, const Case& b) { return a.threads < b.threads; });
   if (most != cases.end() && most->threads > cores) {
-    found.push_back(fmt::format("threads = {}, but a rank is bound to {} core{}: use mpirun --map-by slot:PE={} or --bind-to none",
-                                most->threads, cores, cores == 1 ? "" : "s", most->threads));
+    found.push_back(
+        fmt::format("threads = {}, but a rank is bound to {} core{}: use mpirun --map-by slot:PE={} or --bind-to none",
+                    most->threads, cores, cores == 1 ? "" : "s", most->threads));
   }
   return found;
 }
@@ -178,7 +179,8 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
 
   Ceilings ceilings(kCeilingSeconds);
   LstmOracle lstm_oracle;
-  const CaseContext context = {plan.campaign.timing, options.keep_io, store ? store->launch() : 0, &ceilings, &lstm_oracle};
+  const CaseContext context = {plan.campaign.timing, options.keep_io, store ? store->launch() : 0, &ceilings,
+                               &lstm_oracle};
   const auto write_launch = [&] {
     write_on_root(world, [&] { store->write_launch(launch_tables(options, plan, ceilings, context.launch)); });
   };

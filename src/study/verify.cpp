@@ -77,12 +77,14 @@ Case case_for(const Model<T>& model, const VerifyOptions& options, const Communi
 }
 
 std::string label(const Case& c) {
-  return fmt::format("{:<10} {:<10} {:<15} {} {:>3} ranks", c.model, c.kernel, c.reduction, name_of(c.precision), c.ranks);
+  return fmt::format("{:<10} {:<10} {:<15} {} {:>3} ranks", c.model, c.kernel, c.reduction, name_of(c.precision),
+                     c.ranks);
 }
 
 // One model, kernel and reduction on all sizes and generators; prints the check nearest to its bound.
 template <class T>
-void verify_outputs(const VerifyOptions& options, const Communicator& comm, const Model<T>& model, Case c, Tally& tally) {
+void verify_outputs(const VerifyOptions& options, const Communicator& comm, const Model<T>& model, Case c,
+                    Tally& tally) {
   const Threads threads(options.threads);
   LstmOracle lstm_oracle;
   Verification worst;
@@ -99,8 +101,8 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, cons
       const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
       const auto prepared = model.prepare(problem, backend_of<T>(c));
       prepared->run();
-      const Verification verification =
-          model.attends ? verify_attention(problem, prepared->output()) : lstm_oracle.verify(problem, prepared->output());
+      const Verification verification = model.attends ? verify_attention(problem, prepared->output())
+                                                      : lstm_oracle.verify(problem, prepared->output());
       const std::string what = fmt::format("{} {} n {} m {} d {}", label(c), generator, c.n, c.m, c.d);
       tally.add(what, verification.passed(), verification.error, verification.bound);
       if (worst.bound == 0 || verification.error * worst.bound > worst.error * verification.bound) {
@@ -109,8 +111,8 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, cons
       }
     }
   }
-  tally.print(fmt::format("{}  {}  worst error {:.2e}, bound {:.2e} ({})", label(c), worst.passed() ? "ok    " : "FAILED",
-                          worst.error, worst.bound, worst_problem));
+  tally.print(fmt::format("{}  {}  worst error {:.2e}, bound {:.2e} ({})", label(c),
+                          worst.passed() ? "ok    " : "FAILED", worst.error, worst.bound, worst_problem));
 }
 
 template <class T>
@@ -150,7 +152,8 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Ta
 }
 
 std::vector<std::int64_t> rank_counts(const VerifyOptions& options, const Communicator& world) {
-  std::vector<std::int64_t> counts = options.ranks.value_or(std::vector<std::int64_t>{1, 2, 3, 4, 5, 7, 8, world.size()});
+  std::vector<std::int64_t> counts =
+      options.ranks.value_or(std::vector<std::int64_t>{1, 2, 3, 4, 5, 7, 8, world.size()});
   if (!options.ranks) std::erase_if(counts, [&](std::int64_t ranks) { return ranks > world.size(); });
   std::sort(counts.begin(), counts.end());
   counts.erase(std::unique(counts.begin(), counts.end()), counts.end());

@@ -19,7 +19,8 @@ Options parse(std::vector<std::string> words) {
 }
 
 TEST(Options, OfRun) {
-  const Options options = parse({"run", "a.toml", "--set", "n=[1,2]", "--set", "seed=3", "-o", "x.h5", "--ranks", "1,2,4", "--keep-io"});
+  const Options options =
+      parse({"run", "a.toml", "--set", "n=[1,2]", "--set", "seed=3", "-o", "x.h5", "--ranks", "1,2,4", "--keep-io"});
   EXPECT_EQ(options.command, Command::run);
   EXPECT_EQ(options.run.campaign_path, "a.toml");
   EXPECT_EQ(options.run.overrides, (std::vector<std::string>{"n=[1,2]", "seed=3"}));
@@ -62,8 +63,13 @@ TEST(Options, MistakesAreOneLineThatNamesTheWord) {
   const struct {
     std::vector<std::string> words;
     const char* named;
-  } table[] = {{{}, "no command"}, {{"rnu"}, "rnu"}, {{"run"}, "campaign"}, {{"run", "a.toml", "--rnaks", "1"}, "--rnaks"},
-               {{"run", "a.toml", "--ranks", "two"}, "two"}, {{"verify", "--threads", "0"}, "threads"}, {{"info"}, "file"}};
+  } table[] = {{{}, "no command"},
+               {{"rnu"}, "rnu"},
+               {{"run"}, "campaign"},
+               {{"run", "a.toml", "--rnaks", "1"}, "--rnaks"},
+               {{"run", "a.toml", "--ranks", "two"}, "two"},
+               {{"verify", "--threads", "0"}, "threads"},
+               {{"info"}, "file"}};
   for (const auto& row : table) {
     try {
       parse(row.words);

@@ -38,7 +38,8 @@ struct Inputs {
     std::vector<double> row(static_cast<std::size_t>(matrix.cols()));
     for (std::int64_t i = 0; i < matrix.rows(); ++i) {
       fill_normal(11, stream, i, row);
-      for (std::int64_t j = 0; j < matrix.cols(); ++j) matrix(i, j) = static_cast<T>(factor * row[static_cast<std::size_t>(j)]);
+      for (std::int64_t j = 0; j < matrix.cols(); ++j)
+        matrix(i, j) = static_cast<T>(factor * row[static_cast<std::size_t>(j)]);
     }
   }
 };
@@ -51,7 +52,8 @@ std::vector<long double> naive_row(const Inputs<T>& in, std::int64_t query, std:
   for (std::int64_t k = 0; k < in.keys.rows(); ++k) {
     long double sum = 0;
     for (std::int64_t c = 0; c < in.shape.key_dim; ++c) {
-      sum += static_cast<long double>(in.queries(query, head * in.shape.key_dim + c)) * in.keys(k, kv * in.shape.key_dim + c);
+      sum += static_cast<long double>(in.queries(query, head * in.shape.key_dim + c)) *
+             in.keys(k, kv * in.shape.key_dim + c);
     }
     scores.push_back(sum * in.scale);
   }
@@ -62,7 +64,8 @@ std::vector<long double> naive_row(const Inputs<T>& in, std::int64_t query, std:
     const long double weight = std::exp(scores[k] - highest);
     total += weight;
     for (std::size_t c = 0; c < out.size(); ++c) {
-      out[c] += weight * in.values(static_cast<std::int64_t>(k), kv * in.shape.value_dim + static_cast<std::int64_t>(c));
+      out[c] +=
+          weight * in.values(static_cast<std::int64_t>(k), kv * in.shape.value_dim + static_cast<std::int64_t>(c));
     }
   }
   for (long double& x : out) x = total > 0 ? x / total : 0;
@@ -86,7 +89,8 @@ void expect_exact_attention(const Inputs<T>& in, double tolerance) {
       for (std::int64_t row = 0; row < out.rows(); ++row) {
         const auto expected = naive_row(in, row / in.shape.heads, row % in.shape.heads);
         for (std::int64_t c = 0; c < out.cols(); ++c) {
-          ASSERT_NEAR(static_cast<double>(out(row, c)), static_cast<double>(expected[static_cast<std::size_t>(c)]), tolerance)
+          ASSERT_NEAR(static_cast<double>(out(row, c)), static_cast<double>(expected[static_cast<std::size_t>(c)]),
+                      tolerance)
               << kernel.name << " threads " << threads << " row " << row << " column " << c << " m " << in.keys.rows();
         }
       }
@@ -96,7 +100,8 @@ void expect_exact_attention(const Inputs<T>& in, double tolerance) {
 
 TEST(Attention, EveryKernelMatchesTheDefinitionForAllShapes) {
   // One key, less and more than a key block, more than a query tile, odd widths, grouped heads.
-  for (const HeadShape shape : {HeadShape{1, 1, 1, 1}, HeadShape{1, 1, 64, 64}, HeadShape{3, 3, 7, 5}, HeadShape{6, 2, 16, 9}}) {
+  for (const HeadShape shape :
+       {HeadShape{1, 1, 1, 1}, HeadShape{1, 1, 64, 64}, HeadShape{3, 3, 7, 5}, HeadShape{6, 2, 16, 9}}) {
     for (const std::int64_t n : {1, 3, 17}) {
       for (const std::int64_t m : {0, 1, 5, 511, 512, 513, 1300}) {
         expect_exact_attention(Inputs<float>(n, m, shape), 3e-6);
@@ -111,7 +116,8 @@ TEST(Attention, ManyQueriesSpanSeveralTiles) { expect_exact_attention(Inputs<flo
 TEST(Attention, ScoresOfHundredThousandNeitherOverflowNorGiveNaN) {
   expect_exact_attention(Inputs<double>(4, 700, {1, 1, 16, 16}, 1e5), 1e-9);
   for (const Kernel<float>& kernel : kernels<float>()) {
-    for (const float x : run(kernel, Inputs<float>(4, 700, {1, 1, 16, 16}, 1e5), 2).span()) EXPECT_TRUE(std::isfinite(x));
+    for (const float x : run(kernel, Inputs<float>(4, 700, {1, 1, 16, 16}, 1e5), 2).span())
+      EXPECT_TRUE(std::isfinite(x));
   }
 }
 
@@ -122,7 +128,8 @@ TEST(Attention, AnEmptyShardIsTheIdentity) {
     std::fill_n(partial.rows().data, partial.rows().size(), 7.0);  // stale
     kernel.compute(in.view(), partial, Threads(2));
     const Partial<double> identity(3, in.shape);
-    for (std::int64_t i = 0; i < partial.rows().size(); ++i) EXPECT_EQ(partial.rows().data[i], identity.rows().data[i]) << kernel.name;
+    for (std::int64_t i = 0; i < partial.rows().size(); ++i)
+      EXPECT_EQ(partial.rows().data[i], identity.rows().data[i]) << kernel.name;
   }
 }
 

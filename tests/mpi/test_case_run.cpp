@@ -135,8 +135,10 @@ RowRange sums_without_rescaling(const Communicator& comm, Partial<float>& partia
 TEST(Mutations, ABrokenKernelIsInvalidAtEveryRankCount) {
   Fixture fixture;
   const auto scratch = kernel_by_name<float>("blas").scratch_bytes;
-  for (const Kernel<float>& kernel : {Kernel<float>{"skips", skips_the_last_shard, scratch}, {"zeros", returns_zeros, scratch},
-                                      {"nan", returns_nan, scratch}, {"scale", forgets_the_scale, scratch},
+  for (const Kernel<float>& kernel : {Kernel<float>{"skips", skips_the_last_shard, scratch},
+                                      {"zeros", returns_zeros, scratch},
+                                      {"nan", returns_nan, scratch},
+                                      {"scale", forgets_the_scale, scratch},
                                       {"heads", mixes_up_heads, scratch}}) {
     for_rank_counts([&](const Communicator& comm) {
       const Case c = small_case(comm);
@@ -151,10 +153,9 @@ TEST(Mutations, ABrokenKernelIsInvalidAtEveryRankCount) {
 TEST(Mutations, ABrokenReductionIsInvalidFromTwoRanksOn) {
   Fixture fixture;
   const auto traffic = reduction_by_name<float>("packed").traffic;
-  for (const Reduction<float>& reduction :
-       {Reduction<float>{"drops", Placement::replicated, drops_the_merge, traffic},
-        {"loses", Placement::replicated, loses_the_rows, traffic},
-        {"sums", Placement::replicated, sums_without_rescaling, traffic}}) {
+  for (const Reduction<float>& reduction : {Reduction<float>{"drops", Placement::replicated, drops_the_merge, traffic},
+                                            {"loses", Placement::replicated, loses_the_rows, traffic},
+                                            {"sums", Placement::replicated, sums_without_rescaling, traffic}}) {
     for_rank_counts([&](const Communicator& comm) {
       if (comm.size() == 1 && reduction.name != "loses") return;
       const Case c = small_case(comm);
@@ -196,7 +197,8 @@ TEST(Mutations, APerturbedLstmIsInvalidAndAnHonestOneIsNot) {
     const CaseResult result = fixture.run(c, comm, honest, {});
     EXPECT_TRUE(result.valid) << result.reason;
     Model<float> broken = honest;
-    broken.prepare = [](const Problem<float>& problem, const Backend<float>& backend) -> std::unique_ptr<PreparedModel<float>> {
+    broken.prepare = [](const Problem<float>& problem,
+                        const Backend<float>& backend) -> std::unique_ptr<PreparedModel<float>> {
       return std::make_unique<Perturbed>(model_by_name<float>("lstm").prepare(problem, backend));
     };
     EXPECT_FALSE(fixture.run(c, comm, broken, {}).valid);

@@ -47,8 +47,10 @@ TEST(Knowledge, ShardsOfAFileMakeUpTheFileForEveryRankCount) {
   Matrix<float> expected;
   for_rank_counts([&](const Communicator& comm) {
     Matrix<float> keys = all_keys<float>(file_case(comm), comm);
-    if (comm.size() == 1) expected = std::move(keys);
-    else if (comm.is_root()) expect_same(keys, expected);
+    if (comm.size() == 1)
+      expected = std::move(keys);
+    else if (comm.is_root())
+      expect_same(keys, expected);
   });
 }
 
@@ -76,8 +78,10 @@ TEST(Knowledge, GeneratedSetsAreTheSameForEveryRankCount) {
       c.m = 61;
       c.d = 12;
       Matrix<float> keys = all_keys<float>(c, comm);
-      if (comm.size() == 1) expected = std::move(keys);
-      else if (comm.is_root()) expect_same(keys, expected);
+      if (comm.size() == 1)
+        expected = std::move(keys);
+      else if (comm.is_root())
+        expect_same(keys, expected);
     });
   }
 }

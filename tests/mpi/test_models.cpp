@@ -72,9 +72,12 @@ TEST(KnowledgeModel, GivesTheSameOutputForEveryRankCountReductionKernelAndThread
             c.kernel = kernel.name;
             c.reduction = reduction.name;
             Matrix<double> output = whole_output(c, comm);
-            if (comm.size() == 1 && expected.size() == 0) expected = std::move(output);
-            else if (comm.size() == 1) expect_near(output, expected, 1e-13);
-            else if (comm.is_root()) expect_near(output, expected, 1e-13);
+            if (comm.size() == 1 && expected.size() == 0)
+              expected = std::move(output);
+            else if (comm.size() == 1)
+              expect_near(output, expected, 1e-13);
+            else if (comm.is_root())
+              expect_near(output, expected, 1e-13);
           }
         }
       }
@@ -86,8 +89,10 @@ TEST(LstmModel, GivesTheSameOutputForEveryRankCount) {
   Matrix<double> expected;
   for_rank_counts([&](const Communicator& comm) {
     Matrix<double> output = whole_output(lstm_case(comm), comm);
-    if (comm.size() == 1) expected = std::move(output);
-    else if (comm.is_root()) expect_near(output, expected, 1e-14);
+    if (comm.size() == 1)
+      expected = std::move(output);
+    else if (comm.is_root())
+      expect_near(output, expected, 1e-14);
   });
 }
 
@@ -98,7 +103,8 @@ TEST(LstmModel, ReadsTheKnowledge) {
   c.m -= 1;
   const Matrix<double> fewer = whole_output(c, world);
   double difference = 0;
-  for (std::int64_t i = 0; i < all.size(); ++i) difference = std::max(difference, std::abs(all.data()[i] - fewer.data()[i]));
+  for (std::int64_t i = 0; i < all.size(); ++i)
+    difference = std::max(difference, std::abs(all.data()[i] - fewer.data()[i]));
   EXPECT_GT(difference, 1e-9);
 }
 

@@ -42,7 +42,8 @@ TEST(Symmetry, AttentionKeepsItsGroupAndNoMore) {
       EXPECT_EQ(checks.size(), 4U);
       EXPECT_EQ(find(checks, Symmetry::orthogonal).should_keep, kv_heads == 1);
       EXPECT_TRUE(find(checks, Symmetry::orthogonal_by_head).should_keep);
-      for (const SymmetryCheck& check : checks) EXPECT_TRUE(check.passed()) << name_of(check.symmetry) << ' ' << check.error;
+      for (const SymmetryCheck& check : checks)
+        EXPECT_TRUE(check.passed()) << name_of(check.symmetry) << ' ' << check.error;
     }
   });
 }

@@ -60,8 +60,10 @@ TEST(Synthetic, ClusteredKeysLieNearFewCentres) {
       double square = 0;
       const std::vector<double> x = key(c, a), y = key(c, b);
       for (std::size_t j = 0; j < x.size(); ++j) square += (x[j] - y[j]) * (x[j] - y[j]);
-      if (square < 2) ++pairs_within;   // same centre: 2 * 0.01 * 32 = 0.64 expected
-      else EXPECT_GT(square, 10) << a << ' ' << b;  // other centre: 64 expected
+      if (square < 2)
+        ++pairs_within;  // same centre: 2 * 0.01 * 32 = 0.64 expected
+      else
+        EXPECT_GT(square, 10) << a << ' ' << b;  // other centre: 64 expected
     }
   }
   EXPECT_NEAR(pairs_within, 200 * 199 / 2 / 64, 150);

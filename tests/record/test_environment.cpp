@@ -29,7 +29,8 @@ TEST(Environment, VersionsNameEverythingLinked) {
   EXPECT_EQ(pairs["mpi"], "Some MPI 1.0");
   EXPECT_TRUE(pairs["blas"].starts_with("OpenBLAS 0."));
   EXPECT_TRUE(pairs["hdf5"].starts_with("HDF5 1."));
-  for (const char* name : {"knowscale", "revision", "compiler", "flags", "tbb", "highway"}) EXPECT_FALSE(pairs[name].empty()) << name;
+  for (const char* name : {"knowscale", "revision", "compiler", "flags", "tbb", "highway"})
+    EXPECT_FALSE(pairs[name].empty()) << name;
 }
 
 TEST(Environment, AffinityIsWrittenInRanges) {

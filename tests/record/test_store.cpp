@@ -33,11 +33,14 @@ class Store : public testing::Test {
 
   static std::vector<Table> case_tables(std::int64_t number, std::size_t samples = 2) {
     return {{"cases", {{"case", "1", "number", std::vector<std::int64_t>{number}}}},
-            {"samples", {{"case", "1", "number", std::vector<std::int64_t>(samples, number)},
-                         {"seconds", "s", "time", std::vector<double>(samples, 0.1 * static_cast<double>(number))}}}};
+            {"samples",
+             {{"case", "1", "number", std::vector<std::int64_t>(samples, number)},
+              {"seconds", "s", "time", std::vector<double>(samples, 0.1 * static_cast<double>(number))}}}};
   }
   static std::vector<Table> launch_tables(std::int64_t launch) {
-    return {{"meta", {{"launch", "1", "launch", std::vector<std::int64_t>{launch}}, {"name", "", "what", std::vector<std::string>{"host"}}}}};
+    return {{"meta",
+             {{"launch", "1", "launch", std::vector<std::int64_t>{launch}},
+              {"name", "", "what", std::vector<std::string>{"host"}}}}};
   }
 
   void write_two_cases() const {
@@ -86,8 +89,10 @@ TEST_F(Store, AssemblesCasesOfAllLaunchesInCaseOrderAndRemovesTheParts) {
   store.write_case(1, case_tables(1));
   store.assemble();
   EXPECT_FALSE(fs::exists(path_ + ".parts"));
-  EXPECT_EQ(std::get<std::vector<std::int64_t>>(store.read("cases").column("case").values), (std::vector<std::int64_t>{1, 3}));
-  EXPECT_EQ(std::get<std::vector<std::int64_t>>(store.read("meta").column("launch").values), (std::vector<std::int64_t>{1, 2}));
+  EXPECT_EQ(std::get<std::vector<std::int64_t>>(store.read("cases").column("case").values),
+            (std::vector<std::int64_t>{1, 3}));
+  EXPECT_EQ(std::get<std::vector<std::int64_t>>(store.read("meta").column("launch").values),
+            (std::vector<std::int64_t>{1, 2}));
   const h5::Id file = h5::open_read_only(path_);
   EXPECT_EQ(h5::read_integer(file, "schema_version"), kSchemaVersion);
   EXPECT_EQ(h5::read_text(file, "campaign"), "test");

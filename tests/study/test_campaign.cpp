@@ -17,7 +17,9 @@ std::string write(const std::string& text) {
   return path;
 }
 
-Campaign read(const std::string& text, const std::vector<std::string>& overrides = {}) { return read_campaign(write(text), overrides); }
+Campaign read(const std::string& text, const std::vector<std::string>& overrides = {}) {
+  return read_campaign(write(text), overrides);
+}
 
 const std::string kSmall = "[[study]]\nmodel = \"knowledge\"\n";
 
@@ -47,8 +49,10 @@ TEST(Campaign, HasDefaultsForAllButTheModel) {
 }
 
 TEST(Campaign, ReadsScalarsAsListsOfOneAndListsInOrder) {
-  const Campaign campaign = read("seed = 9\n[timing]\nmax_seconds = 2\n[[study]]\nmodel = [\"lstm\", \"knowledge\"]\nn = [3, 1]\nm = [7, \"all\"]\n"
-                                 "scale = 0.5\nranks = [1, 2]\nscaling = \"weak\"\nprecision = [\"f64\", \"f32\"]\n");
+  const Campaign campaign = read(
+      "seed = 9\n[timing]\nmax_seconds = 2\n[[study]]\nmodel = [\"lstm\", \"knowledge\"]\nn = [3, 1]\nm = [7, "
+      "\"all\"]\n"
+      "scale = 0.5\nranks = [1, 2]\nscaling = \"weak\"\nprecision = [\"f64\", \"f32\"]\n");
   const Study& study = campaign.studies[0];
   EXPECT_EQ(campaign.seed, 9U);
   EXPECT_EQ(campaign.timing.max_seconds, 2);
@@ -90,7 +94,8 @@ TEST(Campaign, RefusalsNameKeyValueAndRemedy) {
       {"name = \"a/b\"\n" + kSmall, "name = ", "without \"/\""},
       {"seed = 1\n", "no [[study]]", "add at least one"},
       {"[[study]]\nn = 1\n", "has no model", "add model"},
-      {"[[study]]\nname=\"a\"\nmodel=\"lstm\"\n[[study]]\nname=\"a\"\nmodel=\"lstm\"\n", "two studies are named \"a\"", "name them apart"},
+      {"[[study]]\nname=\"a\"\nmodel=\"lstm\"\n[[study]]\nname=\"a\"\nmodel=\"lstm\"\n", "two studies are named \"a\"",
+       "name them apart"},
       {"seed = \n", "campaign.toml:1", "mend the TOML"},
       {std::string("seed = 1\0\n", 10), "campaign.toml:1", "mend the TOML"},
       {"name = \"\xFF\"\n", "campaign.toml:1", "mend the TOML"},
@@ -115,7 +120,8 @@ TEST(Campaign, AMissingFileIsRefusedWithItsName) {
 const std::string kTwo = "[[study]]\nname=\"a\"\nmodel=\"lstm\"\n[[study]]\nname=\"b\"\nmodel=\"lstm\"\n";
 
 TEST(Overrides, ReachTopTimingAllStudiesAndOneStudy) {
-  const Campaign campaign = read(kTwo, {"seed=5", "timing.max_seconds=0.5", "n=[1,2]", "b.n=7", "knowledge=some/file.h5"});
+  const Campaign campaign =
+      read(kTwo, {"seed=5", "timing.max_seconds=0.5", "n=[1,2]", "b.n=7", "knowledge=some/file.h5"});
   EXPECT_EQ(campaign.seed, 5U);
   EXPECT_EQ(campaign.timing.max_seconds, 0.5);
   EXPECT_EQ(campaign.studies[0].n, (std::vector<std::int64_t>{1, 2}));

@@ -142,15 +142,48 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
       {"reduction", [](Study& s) { s.reduction = {"ring"}; }, "unknown reduction \"ring\""},
       {"heads", [](Study& s) { s.heads = {3}; }, "heads = 3 do not divide d = 64"},
       {"more heads than d", [](Study& s) { s.heads = {128}; }, "heads = 128 do not divide d = 64"},
-      {"kv_heads", [](Study& s) { s.heads = {4}; s.kv_heads = {3}; }, "kv_heads = 3 do not divide heads = 4"},
-      {"ranks", [](Study& s) { s.ranks = std::vector<std::int64_t>{8}; }, "ranks = 8, but 4 are launched: use mpirun -n 8"},
-      {"m of a file", [](Study& s) { s.knowledge = {"set.h5"}; s.m = {std::int64_t{1001}}; }, "m = 1001, but found/set.h5 holds 1000"},
-      {"d of a file", [](Study& s) { s.knowledge = {"set.h5"}; s.d = {97}; }, "d = 97, but vectors of found/set.h5 have 96"},
+      {"kv_heads",
+       [](Study& s) {
+         s.heads = {4};
+         s.kv_heads = {3};
+       },
+       "kv_heads = 3 do not divide heads = 4"},
+      {"ranks", [](Study& s) { s.ranks = std::vector<std::int64_t>{8}; },
+       "ranks = 8, but 4 are launched: use mpirun -n 8"},
+      {"m of a file",
+       [](Study& s) {
+         s.knowledge = {"set.h5"};
+         s.m = {std::int64_t{1001}};
+       },
+       "m = 1001, but found/set.h5 holds 1000"},
+      {"d of a file",
+       [](Study& s) {
+         s.knowledge = {"set.h5"};
+         s.d = {97};
+       },
+       "d = 97, but vectors of found/set.h5 have 96"},
       {"all of a generator", [](Study& s) { s.m = {AllVectors{}}; }, "m = \"all\" of the generator gaussian"},
-      {"all, weak", [](Study& s) { s.knowledge = {"set.h5"}; s.m = {AllVectors{}}; s.scaling = Scaling::weak; }, "weak scaling"},
+      {"all, weak",
+       [](Study& s) {
+         s.knowledge = {"set.h5"};
+         s.m = {AllVectors{}};
+         s.scaling = Scaling::weak;
+       },
+       "weak scaling"},
       {"m overflows", [](Study& s) { s.m = {std::int64_t{1} << 58}; }, "overflows 64 bits"},
-      {"weak m overflows", [](Study& s) { s.m = {std::int64_t{1} << 62}; s.scaling = Scaling::weak; s.ranks = std::vector<std::int64_t>{4}; }, "overflows 64 bits"},
-      {"n overflows", [](Study& s) { s.n = {std::int64_t{1} << 40}; s.batch = {std::int64_t{1} << 30}; }, "overflows 64 bits"},
+      {"weak m overflows",
+       [](Study& s) {
+         s.m = {std::int64_t{1} << 62};
+         s.scaling = Scaling::weak;
+         s.ranks = std::vector<std::int64_t>{4};
+       },
+       "overflows 64 bits"},
+      {"n overflows",
+       [](Study& s) {
+         s.n = {std::int64_t{1} << 40};
+         s.batch = {std::int64_t{1} << 30};
+       },
+       "overflows 64 bits"},
   };
   for (const auto& row : table) {
     Study s = study();
@@ -174,12 +207,24 @@ TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
   other.timing.max_seconds += 1;
   EXPECT_NE(config_hash(other, cases), before);
   void (*const changes[])(Case&) = {
-      [](Case& c) { c.study = "t"; },     [](Case& c) { c.knowledge = "sphere"; },        [](Case& c) { c.model = "lstm"; },
-      [](Case& c) { c.kernel = "x"; },    [](Case& c) { c.reduction = "x"; },             [](Case& c) { c.precision = Precision::f64; },
-      [](Case& c) { c.n = 9; },           [](Case& c) { c.m = 9; },                       [](Case& c) { c.d = 9; },
-      [](Case& c) { c.heads = 9; },       [](Case& c) { c.kv_heads = 9; },                [](Case& c) { c.hidden = 9; },
-      [](Case& c) { c.scale = 9; },       [](Case& c) { c.batch = 9; },                   [](Case& c) { c.ranks = 9; },
-      [](Case& c) { c.threads = 9; },     [](Case& c) { c.scaling = Scaling::weak; },     [](Case& c) { c.seed = 9; },
+      [](Case& c) { c.study = "t"; },
+      [](Case& c) { c.knowledge = "sphere"; },
+      [](Case& c) { c.model = "lstm"; },
+      [](Case& c) { c.kernel = "x"; },
+      [](Case& c) { c.reduction = "x"; },
+      [](Case& c) { c.precision = Precision::f64; },
+      [](Case& c) { c.n = 9; },
+      [](Case& c) { c.m = 9; },
+      [](Case& c) { c.d = 9; },
+      [](Case& c) { c.heads = 9; },
+      [](Case& c) { c.kv_heads = 9; },
+      [](Case& c) { c.hidden = 9; },
+      [](Case& c) { c.scale = 9; },
+      [](Case& c) { c.batch = 9; },
+      [](Case& c) { c.ranks = 9; },
+      [](Case& c) { c.threads = 9; },
+      [](Case& c) { c.scaling = Scaling::weak; },
+      [](Case& c) { c.seed = 9; },
   };
   for (const auto change : changes) {
     std::vector<Case> changed = cases;
@@ -190,7 +235,8 @@ TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
 
 TEST(ShippedCampaigns, ExpandForAnyNumberOfRanks) {
   for (const char* name : {"quickstart", "strong", "weak"}) {
-    const Campaign campaign = read_campaign(std::string(KNOWSCALE_SOURCE_DIR) + "/bench/campaigns/" + name + ".toml", {});
+    const Campaign campaign =
+        read_campaign(std::string(KNOWSCALE_SOURCE_DIR) + "/bench/campaigns/" + name + ".toml", {});
     ExpansionContext c = context();
     c.open_knowledge = [](const std::string& path) { return KnowledgeExtent{path, 117659, 128}; };
     EXPECT_EQ(campaign.name, name);

@@ -23,8 +23,7 @@ constexpr std::int64_t kKeyBlock = 512;
 // Streams the keys of `range` past one tile of queries of one head; overwrites the tile's rows of `out`
 // (row i of the tile is out.row(i), rows of other heads lie between them: `out` is strided).
 template <class T>
-void compute_tile(const AttentionInput<T>& input, RowRange tile, std::int64_t head, RowRange range,
-                  MatrixView<T> out) {
+void compute_tile(const AttentionInput<T>& input, RowRange tile, std::int64_t head, RowRange range, MatrixView<T> out) {
   const HeadShape& shape = input.shape;
   const std::int64_t kv_head = shape.kv_head_of(head);
   const auto queries = input.queries.slice_rows(tile).slice_cols(head * shape.key_dim, shape.key_dim);

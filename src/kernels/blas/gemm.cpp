@@ -66,8 +66,7 @@ void gemm(MatrixView<const T> a, MatrixView<const T> b, MatrixView<T> c, const T
 template void gemm(float, MatrixView<const float>, MatrixView<const float>, float, MatrixView<float>);
 template void gemm(double, MatrixView<const double>, MatrixView<const double>, double, MatrixView<double>);
 template void gemm_transposed(float, MatrixView<const float>, MatrixView<const float>, float, MatrixView<float>);
-template void gemm_transposed(double, MatrixView<const double>, MatrixView<const double>, double,
-                              MatrixView<double>);
+template void gemm_transposed(double, MatrixView<const double>, MatrixView<const double>, double, MatrixView<double>);
 template void gemm(MatrixView<const float>, MatrixView<const float>, MatrixView<float>, const Threads&);
 template void gemm(MatrixView<const double>, MatrixView<const double>, MatrixView<double>, const Threads&);
 

@@ -132,9 +132,8 @@ HWY_INLINE void step_tile(const LstmStep<T>& step, std::int64_t panel, std::int6
 
 template <class T>
 void step_panel(const LstmStep<T>& step, std::int64_t panel) {
-  for_row_tiles(step.cell.rows, [&](auto rows, std::int64_t first) {
-    step_tile<decltype(rows)::value>(step, panel, first);
-  });
+  for_row_tiles(step.cell.rows,
+                [&](auto rows, std::int64_t first) { step_tile<decltype(rows)::value>(step, panel, first); });
 }
 
 void step_panel_f32(const LstmStep<float>& step, std::int64_t panel) { step_panel(step, panel); }

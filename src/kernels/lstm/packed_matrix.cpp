@@ -35,8 +35,8 @@ HWY_INLINE void multiply_tile(const PackedMatrix<T>& matrix, std::int64_t panel,
 #pragma GCC unroll 4
   for (int s = 0; s < S; ++s) {
     const Place place = place_of(matrix, stream + s, offset);
-    const auto start = bias != nullptr && place.count > 0 ? load_first(d, bias + place.column, place.count)
-                                                          : hn::Zero(d);
+    const auto start =
+        bias != nullptr && place.count > 0 ? load_first(d, bias + place.column, place.count) : hn::Zero(d);
 #pragma GCC unroll 12
     for (int r = 0; r < R; ++r) sums[r][s] = start;
   }
@@ -51,16 +51,15 @@ HWY_INLINE void multiply_tile(const PackedMatrix<T>& matrix, std::int64_t panel,
 
 // The columns of c that one panel of `matrix` holds.
 template <class T>
-void multiply_panel(const PackedMatrix<T>& matrix, std::int64_t panel, MatrixView<const T> a,
-                    MatrixView<const T> bias, MatrixView<T> c) {
+void multiply_panel(const PackedMatrix<T>& matrix, std::int64_t panel, MatrixView<const T> a, MatrixView<const T> bias,
+                    MatrixView<T> c) {
   constexpr auto kVector = static_cast<std::int64_t>(hn::MaxLanes(PanelTag<T>()));
   for_row_tiles(a.rows, [&](auto tile_rows, std::int64_t first) {
     constexpr int kRows = decltype(tile_rows)::value, kAtOnce = kStreamsAtOnce<kRows>;
     const RowRange rows = {first, first + kRows};
     for (int stream = 0; stream < kStreams; stream += kAtOnce) {
       for (std::int64_t lane = 0; lane < matrix.kLanes; lane += kVector) {
-        multiply_tile<kRows, kAtOnce>(matrix, panel, stream, lane, a.slice_rows(rows), bias.data,
-                                      c.slice_rows(rows));
+        multiply_tile<kRows, kAtOnce>(matrix, panel, stream, lane, a.slice_rows(rows), bias.data, c.slice_rows(rows));
       }
     }
   });
