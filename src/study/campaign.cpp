@@ -5,10 +5,8 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <set>
@@ -16,6 +14,7 @@
 
 #include "core/error.hpp"
 #include "study/names.hpp"
+#include "study/overrides.hpp"
 
 namespace knowscale {
 namespace {
@@ -116,12 +115,6 @@ class Section {
   std::string path_;
   std::string name_;
 };
-
-const std::vector<std::string> kTopKeys = {"name", "seed", "timing", "study"};
-const std::vector<std::string> kTimingKeys = {"relative_interval", "min_repetitions", "max_seconds"};
-const std::vector<std::string> kStudyKeys = {"name",  "knowledge", "model", "kernel",  "reduction", "precision",
-                                             "n",     "m",         "d",     "heads",   "kv_heads",  "hidden",
-                                             "batch", "scale",     "ranks", "threads", "scaling"};
 
 std::vector<Precision> read_precisions(const Section& section) {
   return section.list<Precision>("precision", {Precision::f32}, "\"f32\" or \"f64\"",
@@ -224,61 +217,6 @@ Campaign to_campaign(const toml::table& file, const std::string& path) {
   return campaign;
 }
 
-// "key=value" as a TOML table {key = value}; a value that is no TOML is a plain string.
-toml::table parse_override(const std::string& text) {
-  const std::size_t equals = text.find('=');
-  if (equals == 0 || equals == std::string::npos) refuse(fmt::format("--set {}: give key=value", text));
-  try {
-    return toml::parse("value = " + text.substr(equals + 1));
-  } catch (const toml::parse_error&) {
-    toml::table table;
-    table.insert("value", text.substr(equals + 1));
-    return table;
-  }
-}
-
-bool contains(const std::vector<std::string>& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// Puts the value where the key points to; see read_campaign.
-void apply_override(toml::table& file, const std::string& text) {
-  const toml::table value = parse_override(text);
-  const toml::node& node = *value.get("value");
-  const std::string key = text.substr(0, text.find('=')), first = key.substr(0, key.find('.'));
-  const std::string rest = key.size() > first.size() ? key.substr(first.size() + 1) : "";
-  if (rest.empty() && (first == "seed" || first == "name")) {
-    file.insert_or_assign(first, node);
-    return;
-  }
-  if (first == "timing" && contains(kTimingKeys, rest)) {
-    if (file.get("timing") == nullptr) file.insert("timing", toml::table{});
-    file.get("timing")->as_table()->insert_or_assign(rest, node);
-    return;
-  }
-  const std::string wanted = rest.empty() ? first : rest;
-  if (!contains(kStudyKeys, wanted))
-    refuse(fmt::format("--set {}: unknown key \"{}\": {}", text, key, remedy_for_name(wanted, kStudyKeys)));
-  bool found = false;
-  if (toml::array* studies = file.get("study") == nullptr ? nullptr : file.get("study")->as_array()) {
-    for (toml::node& study : *studies) {
-      if (!study.is_table()) continue;
-      if (!rest.empty() && (*study.as_table())["name"].value_or(std::string()) != first) continue;
-      study.as_table()->insert_or_assign(wanted, node);
-      found = true;
-    }
-  }
-  if (!found) refuse(fmt::format("--set {}: no study is named \"{}\"", text, first));
-}
-
-// KNOWSCALE_* variables that stand for a key of the campaign.
-constexpr std::array<std::array<const char*, 2>, 5> kVariables = {
-    {{"KNOWSCALE_SEED", "seed"},
-     {"KNOWSCALE_THREADS", "threads"},
-     {"KNOWSCALE_RELATIVE_INTERVAL", "timing.relative_interval"},
-     {"KNOWSCALE_MIN_REPETITIONS", "timing.min_repetitions"},
-     {"KNOWSCALE_MAX_SECONDS", "timing.max_seconds"}}};
-
 std::string read_file(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
@@ -297,9 +235,7 @@ Campaign read_campaign(const std::string& path, const std::vector<std::string>& 
   } catch (const toml::parse_error& error) {
     refuse(fmt::format("{}:{}: {}: mend the TOML there", path, error.source().begin.line, error.description()));
   }
-  for (const auto& [variable, key] : kVariables) {
-    if (const char* value = std::getenv(variable)) apply_override(file, fmt::format("{}={}", key, value));
-  }
+  for (const std::string& change : overrides_of_environment()) apply_override(file, change);
   for (const std::string& change : overrides) apply_override(file, change);
   Campaign campaign = to_campaign(file, path);
   campaign.text = text;
