@@ -4,12 +4,11 @@
 
 #include <array>
 #include <bit>
-#include <string>
 
 #include "comm/packed.hpp"
 #include "comm/reduce_scatter.hpp"
 #include "comm/two_phase.hpp"
-#include "core/error.hpp"
+#include "core/named.hpp"
 
 namespace knowscale {
 
@@ -25,12 +24,7 @@ std::span<const Reduction<T>> reductions() {
 
 template <class T>
 const Reduction<T>& reduction_by_name(std::string_view name) {
-  std::string known;
-  for (const Reduction<T>& reduction : reductions<T>()) {
-    if (reduction.name == name) return reduction;
-    known += (known.empty() ? "" : ", ") + std::string(reduction.name);
-  }
-  throw Error(ExitStatus::usage, "reduction = \"" + std::string(name) + "\" is not in this build: use one of " + known);
+  return entry_by_name(reductions<T>(), "reduction", name);
 }
 
 RowRange result_rows(std::int64_t queries, std::int64_t heads, int ranks, int rank) {

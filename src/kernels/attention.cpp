@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "core/error.hpp"
+#include "core/named.hpp"
 #include "kernels/blas/attention.hpp"
 #include "kernels/reference/attention.hpp"
 
@@ -21,12 +21,7 @@ std::span<const Kernel<T>> kernels() {
 
 template <class T>
 const Kernel<T>& kernel_by_name(std::string_view name) {
-  std::string known;
-  for (const Kernel<T>& kernel : kernels<T>()) {
-    if (kernel.name == name) return kernel;
-    known += (known.empty() ? "" : ", ") + std::string(kernel.name);
-  }
-  throw Error(ExitStatus::usage, "kernel = \"" + std::string(name) + "\" is not in this build: use one of " + known);
+  return entry_by_name(kernels<T>(), "kernel", name);
 }
 
 template std::span<const Kernel<float>> kernels();

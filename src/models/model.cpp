@@ -2,9 +2,8 @@
 #include "models/model.hpp"
 
 #include <array>
-#include <string>
 
-#include "core/error.hpp"
+#include "core/named.hpp"
 #include "models/knowledge.hpp"
 #include "models/lstm.hpp"
 
@@ -21,12 +20,7 @@ std::span<const Model<T>> models() {
 
 template <class T>
 const Model<T>& model_by_name(std::string_view name) {
-  std::string known;
-  for (const Model<T>& model : models<T>()) {
-    if (model.name == name) return model;
-    known += (known.empty() ? "" : ", ") + std::string(model.name);
-  }
-  throw Error(ExitStatus::usage, "model = \"" + std::string(name) + "\" is not in this build: use one of " + known);
+  return entry_by_name(models<T>(), "model", name);
 }
 
 template <class T>
