@@ -16,6 +16,9 @@ TEXT
 # shellcheck source=scripts/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 
+tools+=(shellcheck)
+modules+=", pytest"
+
 case "${1:-}" in -h | --help) usage; exit 0 ;; esac
 
 prepare -DKNOWSCALE_TESTS=ON -DKNOWSCALE_BENCH=ON -DKNOWSCALE_WERROR="${CI:+ON}"

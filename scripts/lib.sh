@@ -2,6 +2,10 @@
 # shellcheck shell=bash
 # What quickstart.sh and test.sh share: installing what is missing, building, Python, launching MPI.
 
+# What must be there before anything is installed; test.sh adds its own.
+tools=(cmake git mpirun "${CXX:-c++}")
+modules="h5py, matplotlib, numpy, pandas, scipy"
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 say() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; }
@@ -19,7 +23,7 @@ missing_packages() {
 find_python() {
   local python
   for python in python3 /usr/bin/python3; do
-    if "$python" -c 'import h5py, matplotlib, numpy, pandas, scipy' 2> /dev/null; then
+    if "$python" -c "import $modules" 2> /dev/null; then
       command -v "$python"
       return 0
     fi
@@ -59,7 +63,7 @@ configure() {
 prepare() {
   local tool log ready=yes
   log=$(mktemp)
-  for tool in cmake git mpirun "${CXX:-c++}"; do command -v "$tool" > /dev/null || ready=no; done
+  for tool in "${tools[@]}"; do command -v "$tool" > /dev/null || ready=no; done
   find_python > /dev/null || ready=no
   if [ $ready = no ] || ! configure "$log" "$@"; then
     install_packages
@@ -77,9 +81,9 @@ prepare() {
 # Sets $python.
 make_python_environment() {
   local base
-  base=$(find_python) || fail "no python3 with h5py, matplotlib, numpy, pandas and scipy" 3
+  base=$(find_python) || fail "no python3 with $modules" 3
   python="$root/build/python/bin/python3"
-  if ! "$python" -c 'import h5py, matplotlib, numpy, pandas, scipy' 2> /dev/null; then
+  if ! "$python" -c "import $modules" 2> /dev/null; then
     rm -rf "$root/build/python"
     "$base" -m venv --system-site-packages --without-pip "$root/build/python" || fail "could not make a Python environment" 3
   fi
