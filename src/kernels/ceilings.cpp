@@ -117,7 +117,9 @@ double best_seconds(double seconds, const std::function<void()>& work) {
 
 template <class T>
 double fma_rate(const Threads& threads, double seconds) {
-  constexpr int kRuns = 10;
+  // Shorter than a time slice, so that some run is not interrupted even on a busy machine; long enough for the
+  // fork and join of threads not to count.
+  constexpr double kRunSeconds = 5e-4;
   std::int64_t rounds = 1000;
   double flops_a_round = 0;
   const auto run = [&] {
@@ -127,7 +129,7 @@ double fma_rate(const Threads& threads, double seconds) {
       if (task == 0) flops_a_round = flops;
     });
   };
-  while (seconds_of(run) < seconds / kRuns) rounds *= 2;
+  while (seconds_of(run) < kRunSeconds) rounds *= 2;
   const double best = best_seconds(seconds, run);
   return flops_a_round * static_cast<double>(rounds) * threads.count() / best;
 }

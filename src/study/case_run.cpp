@@ -18,17 +18,20 @@ Verification verify(const Problem<T>& problem, const Output<T>& output, bool att
   return attends ? verify_attention(problem, output) : lstm_oracle.verify(problem, output);
 }
 
-// The share of the bound that the case reached; a case above it is given a second measurement of the bound.
+// The share of the bound that the case reached. A case above it makes the ceilings be measured again, a few times:
+// on a shared machine they may have been disturbed.
 template <class T>
 Bound hold_against_ceilings(const Problem<T>& problem, const Cost& cost, double seconds, Ceilings& ceilings) {
+  constexpr int kRefinements = 3;
   const Communicator& comm = problem.comm;
   Bound bound;
-  if (comm.is_root()) bound = ceilings.bound_of(problem.c, cost, seconds);
-  double fraction = bound.fraction;
-  comm.broadcast(std::span<double>(&fraction, 1));
-  if (fraction <= 1) return bound;
-  ceilings.refine(comm, problem.threads);
-  return comm.is_root() ? ceilings.bound_of(problem.c, cost, seconds) : bound;
+  for (int refinements = 0;; ++refinements) {
+    if (comm.is_root()) bound = ceilings.bound_of(problem.c, cost, seconds);
+    double fraction = bound.fraction;
+    comm.broadcast(std::span<double>(&fraction, 1));
+    if (fraction <= 1 || refinements == kRefinements) return bound;
+    ceilings.refine(comm, problem.threads);
+  }
 }
 
 std::string reason_of(const Verification& verification, const Bound& bound) {
