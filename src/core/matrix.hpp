@@ -53,8 +53,10 @@ class Matrix {
   std::int64_t rows() const { return rows_; }
   std::int64_t cols() const { return cols_; }
   std::int64_t size() const { return rows_ * cols_; }
-  std::span<T> span() { return {data_.get(), static_cast<std::size_t>(size())}; }
-  std::span<const T> span() const { return {data_.get(), static_cast<std::size_t>(size())}; }
+  // Of a matrix that stays: a temporary's numbers would be gone before they are read.
+  std::span<T> span() & { return {data_.get(), static_cast<std::size_t>(size())}; }
+  std::span<const T> span() const& { return {data_.get(), static_cast<std::size_t>(size())}; }
+  std::span<const T> span() const&& = delete;
 
  private:
   struct Free {

@@ -96,6 +96,25 @@ TEST(LstmModel, GivesTheSameOutputForEveryRankCount) {
   });
 }
 
+// A recurrence forgets: only a short one shows what it started from.
+TEST(LstmModel, EveryRunStartsFromZero) {
+  for_rank_counts([](const Communicator& comm) {
+    Case c = lstm_case(comm);
+    c.m = c.n = 1;
+    const KnowledgeShard<double> knowledge = load_knowledge<double>(c, comm);
+    const Matrix<double> queries = load_queries<double>(c, comm);
+    const Threads threads(1);
+    const Problem<double> problem = {c, knowledge, queries.view(), comm, threads};
+    const auto prepared = model_by_name<double>("lstm").prepare(problem, {});
+    LstmOracle oracle;
+    for (int run = 0; run < 2; ++run) {
+      prepared->run();
+      const Verification verification = oracle.verify(problem, prepared->output());
+      EXPECT_TRUE(verification.passed()) << "run " << run << " error " << verification.error;
+    }
+  });
+}
+
 TEST(LstmModel, ReadsTheKnowledge) {
   const Communicator world = Communicator::world();
   Case c = lstm_case(world);
