@@ -5,21 +5,31 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <string_view>
 
 #include "core/error.hpp"
 
 namespace knowscale::h5 {
 namespace {
 
-// HDF5 prints its error stack unless told not to; our messages say it in one line.
-void silence() {
-  static const herr_t once = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  static_cast<void>(once);
+// HDF5 locks what it opens. A lock that another program holds, or a file system without locks, would look like damage.
+Id without_lock() {
+  Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
+  H5Pset_file_locking(access, /*use_file_locking=*/false, /*ignore_when_disabled=*/true);
+  return access;
 }
 
 Id open_attribute(hid_t location, const std::string& name) {
   return {check(H5Aopen(location, name.c_str(), H5P_DEFAULT), file_name(location), "read its attribute " + name),
           H5Aclose};
+}
+
+// Whether the file starts as HDF5 does. Not H5Fis_hdf5, which takes the lock.
+bool has_signature(const std::string& path) {
+  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
+  std::string start(signature.size(), '\0');
+  std::ifstream(path, std::ios::binary).read(start.data(), static_cast<std::streamsize>(start.size()));
+  return start == signature;
 }
 
 Id make_attribute(hid_t location, const std::string& name, hid_t type) {
@@ -31,6 +41,11 @@ Id make_attribute(hid_t location, const std::string& name, hid_t type) {
 
 }  // namespace
 
+void silence() {
+  static const herr_t once = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  static_cast<void>(once);
+}
+
 hid_t check(hid_t result, const std::string& where, const std::string& what) {
   require(result >= 0, ExitStatus::resource, where + ": cannot " + what);
   return result;
@@ -38,11 +53,13 @@ hid_t check(hid_t result, const std::string& where, const std::string& what) {
 
 Id open_read_only(const std::string& path, hid_t access) {
   silence();
-  require(std::ifstream(path).good(), ExitStatus::resource,
-          path + ": " + std::strerror(errno) + ": give the path of an HDF5 file");
-  require(H5Fis_hdf5(path.c_str()) > 0, ExitStatus::resource,
+  const bool readable = std::ifstream(path).good();  // before the message, which may be made first, takes errno
+  require(readable, ExitStatus::resource, path + ": " + std::strerror(errno) + ": give the path of an HDF5 file");
+  const Id lockless = without_lock();
+  const hid_t used = access == H5P_DEFAULT ? static_cast<hid_t>(lockless) : access;
+  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, used);
+  require(file >= 0 || has_signature(path), ExitStatus::resource,
           path + ": is not HDF5: give a knowledge-set or result file");
-  const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, access);
   require(file >= 0, ExitStatus::resource, path + ": is truncated or damaged: copy or build it again");
   return {file, H5Fclose};
 }

@@ -36,10 +36,14 @@ class Id {
   herr_t (*close_)(hid_t) = nullptr;
 };
 
+// HDF5 prints its error stack unless told not to; our messages say it in one line.
+void silence();
+
 // `result` of an HDF5 call, or Error(resource) "<where>: cannot <what>" where it is negative.
 hid_t check(hid_t result, const std::string& where, const std::string& what);
 
-// Opens for reading. Throws Error(resource): missing, not HDF5, or truncated are told apart.
+// Opens for reading, without HDF5's own file lock unless `access` says otherwise. Throws Error(resource): missing,
+// not HDF5, or truncated are told apart.
 Id open_read_only(const std::string& path, hid_t access = H5P_DEFAULT);
 
 Id open_group(hid_t location, const std::string& name);

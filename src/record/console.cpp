@@ -116,7 +116,8 @@ std::string study_table(const Table& cases, const std::vector<std::size_t>& memb
 std::string with_prefix(double value, const std::string& unit) {
   constexpr std::array<const char*, 9> prefixes = {"n", "u", "m", "", "k", "M", "G", "T", "P"};
   if (!std::isfinite(value) || value == 0) return fmt::format("{} {}", value, unit);
-  const auto step = std::clamp(static_cast<int>(std::floor(std::log10(std::abs(value)) / 3)), -3, 5);
+  auto step = std::clamp(static_cast<int>(std::floor(std::log10(std::abs(value)) / 3)), -3, 5);
+  if (step < 5 && std::abs(value) / std::pow(1000.0, step) >= 999.5) ++step;  // three digits round it up to 1000
   return fmt::format("{:.3g} {}{}", value / std::pow(1000.0, step), prefixes[static_cast<std::size_t>(step + 3)], unit);
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <stdexcept>
+
 #include "core/error.hpp"
 #include "problem/h5.hpp"
 #include "problem/knowledge_file.hpp"
@@ -34,7 +36,12 @@ std::string describe_result(const std::string& path, const h5::Id& file) {
   if (h5::exists(file, "io"))
     out += fmt::format("  /io                kept inputs and outputs of cases {}\n",
                        fmt::join(h5::member_names(h5::open_group(file, "io")), ", "));
-  return out + '\n' + case_table(read_table(file, "cases"));
+  try {
+    return out + '\n' + case_table(read_table(file, "cases"));
+  } catch (const std::out_of_range& missing) {
+    throw Error(ExitStatus::resource,
+                fmt::format("{}: {}: use the version of knowscale that wrote it", path, missing.what()));
+  }
 }
 
 }  // namespace

@@ -18,7 +18,15 @@ namespace {
                                         ": free space or choose another place with -o; finished cases are kept");
 }
 
+[[noreturn]] void remove_and_fail(const std::string& temporary, const std::string& path, const std::string& what) {
+  const int error = errno;
+  unlink(temporary.c_str());
+  errno = error;
+  fail(path, what);
+}
+
 std::vector<char> image_of(const std::string& path, const std::function<void(hid_t)>& fill) {
+  h5::silence();
   constexpr std::size_t growth = std::size_t{1} << 20;
   const h5::Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose);
   h5::check(H5Pset_fapl_core(access, growth, /*backing_store=*/0), path, "be built in memory");
@@ -48,22 +56,22 @@ std::string folder_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+void sync_folder(const std::string& folder) {
+  const Descriptor opened(folder, O_RDONLY | O_DIRECTORY);
+  if (opened.get() < 0 || fsync(opened.get()) != 0) fail(folder, "be made durable");
+}
+
 void write_durable_file(const std::string& path, const std::function<void(hid_t)>& fill) {
   const std::vector<char> image = image_of(path, fill);
   const std::string temporary = path + ".tmp";
   {
     const Descriptor file(temporary, O_WRONLY | O_CREAT | O_TRUNC);
     if (file.get() < 0) fail(path, "be written");
-    if (!write_whole(file.get(), image)) {
-      const int error = errno;
-      unlink(temporary.c_str());
-      errno = error;
-      fail(path, "be written");
-    }
+    if (!write_whole(file.get(), image)) remove_and_fail(temporary, path, "be written");
   }
-  if (std::rename(temporary.c_str(), path.c_str()) != 0) fail(path, "be renamed from " + temporary);
-  const Descriptor folder(folder_of(path), O_RDONLY | O_DIRECTORY);
-  if (folder.get() < 0 || fsync(folder.get()) != 0) fail(path, "make its folder durable");
+  if (std::rename(temporary.c_str(), path.c_str()) != 0)
+    remove_and_fail(temporary, path, "be renamed from " + temporary);
+  sync_folder(folder_of(path));
 }
 
 }  // namespace knowscale

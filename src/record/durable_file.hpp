@@ -14,6 +14,9 @@ namespace knowscale {
 // and system error; `path` is then as it was before.
 void write_durable_file(const std::string& path, const std::function<void(hid_t file)>& fill);
 
+// Makes what was created, renamed or removed in `folder` durable. Throws Error(resource).
+void sync_folder(const std::string& folder);
+
 // The folder that holds `path` ("." where it names none).
 std::string folder_of(const std::string& path);
 

@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 
 #include <knowscale_version.hpp>
 #include "core/error.hpp"
@@ -21,6 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr const char* kLock = "lock";
+
 void write_header(hid_t file, const ResultHeader& header) {
   h5::write_integer(file, "schema_version", kSchemaVersion);
   h5::write_text(file, "knowscale_version", kVersion);
@@ -32,6 +36,10 @@ void write_header(hid_t file, const ResultHeader& header) {
 void require_same_configuration(hid_t file, const std::string& path, const ResultHeader& header) {
   const bool result = h5::has_attribute(file, "config_hash") && h5::has_attribute(file, "campaign");
   require(result, ExitStatus::resource, path + ": exists and is no knowscale result: choose another file with -o");
+  const std::int64_t schema = h5::read_integer(file, "schema_version");
+  require(schema == kSchemaVersion, ExitStatus::resource,
+          fmt::format("{}: has schema {}, and this version writes {}: choose another file with -o", path, schema,
+                      kSchemaVersion));
   const std::string hash = h5::read_text(file, "config_hash");
   require(
       hash == header.config_hash, ExitStatus::resource,
@@ -42,9 +50,18 @@ void require_same_configuration(hid_t file, const std::string& path, const Resul
 }
 
 // An opened part, or nothing where it is damaged: then its case counts as not finished and is measured again.
+// Every table is read: a file system that crashed may leave a whole header before lost tables. A part that cannot
+// be opened at all (permissions, an unreachable server) may be whole, and must not be overwritten: an Error.
 std::optional<h5::Id> open_part(const std::string& path) {
+  const Descriptor readable(path, O_RDONLY);
+  require(readable.get() >= 0, ExitStatus::resource,
+          fmt::format("{}: cannot be read: {}: make it readable, or choose another file with -o", path,
+                      std::strerror(errno)));
   try {
     h5::Id file = h5::open_read_only(path);
+    for (const std::string& name : h5::member_names(file)) {
+      if (name != "io") read_table(file, name);
+    }
     if (h5::has_attribute(file, "config_hash")) return file;
   } catch (const Error&) {
   }
@@ -57,6 +74,17 @@ std::int64_t part_number(const std::string& name, const std::string& prefix) {
   const std::string digits = name.substr(prefix.size(), name.size() - prefix.size() - 3);
   if (digits.empty() || digits.find_first_not_of("0123456789") != std::string::npos) return 0;
   return std::stoll(digits);
+}
+
+// Appends the rows of `table` in `file`. Columns differ where another version wrote the file.
+void append_from(const h5::Id& file, Table& all) {
+  try {
+    append(all, read_table(file, all.name));
+  } catch (const std::invalid_argument& difference) {
+    throw Error(ExitStatus::resource, fmt::format("{}: {}: finish it with the version of knowscale that began it, or "
+                                                  "choose another file with -o",
+                                                  h5::file_name(file), difference.what()));
+  }
 }
 
 std::vector<std::string> files_in(const std::string& folder) {
@@ -85,7 +113,10 @@ ResultStore::ResultStore(std::string path, ResultHeader header)
     if (fs::exists(path_)) adopt_result();
     if (complete_ && !fs::exists(parts_)) return;
     fs::create_directories(parts_);
+    sync_folder(folder_of(parts_));
     lock_parts();
+    // Another launch may have finished since the first look: its result is not to be measured again and overwritten.
+    if (!complete_ && fs::exists(path_)) adopt_result();
     adopt_parts();
   } catch (const fs::filesystem_error& error) {
     throw Error(ExitStatus::resource,
@@ -95,8 +126,10 @@ ResultStore::ResultStore(std::string path, ResultHeader header)
 
 ResultStore::~ResultStore() {
   // A run that measured nothing leaves nothing behind.
-  std::error_code ignored;
-  if (!complete_ && finished_.empty() && fs::is_empty(parts_, ignored)) fs::remove(parts_, ignored);
+  try {
+    if (lock_.get() >= 0 && files_in(parts_) == std::vector<std::string>{kLock}) remove_parts();
+  } catch (const fs::filesystem_error&) {
+  }
 }
 
 std::string ResultStore::case_part(std::int64_t number) const {
@@ -117,33 +150,64 @@ void ResultStore::adopt_result() {
 }
 
 void ResultStore::lock_parts() {
-  lock_ = Descriptor(parts_, O_RDONLY | O_DIRECTORY);
-  require(lock_.get() >= 0, ExitStatus::resource,
-          fmt::format("{}: cannot be opened: {}", parts_, std::strerror(errno)));
-  require(flock(lock_.get(), LOCK_EX | LOCK_NB) == 0, ExitStatus::resource,
+  // A file, opened for writing: NFS keeps no lock of a folder between nodes, and none of a file open for reading.
+  const std::string path = parts_ + "/" + kLock;
+  lock_ = Descriptor(path, O_RDWR | O_CREAT);
+  require(lock_.get() >= 0, ExitStatus::resource, fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
+  const bool locked = flock(lock_.get(), LOCK_EX | LOCK_NB) == 0, held_elsewhere = !locked && errno == EWOULDBLOCK;
+  require(locked || held_elsewhere, ExitStatus::resource,
+          fmt::format("{}: cannot be locked: {}: choose a file on another file system with -o", path,
+                      std::strerror(errno)));
+  // The holder may have removed the file that was waited for: a lock on it keeps nobody out.
+  struct stat held {
+  }, named{};
+  const bool same = fstat(lock_.get(), &held) == 0 && stat(path.c_str(), &named) == 0 && held.st_ino == named.st_ino;
+  require(locked && same, ExitStatus::resource,
           parts_ + ": another process is writing there now: wait for it, or choose another file with -o");
+}
+
+void ResultStore::remove_parts() {
+  std::error_code ignored;  // what stays behind is removed by the next call
+  if (!fs::exists(parts_, ignored)) return;
+  for (const std::string& name : files_in(parts_)) fs::remove_all(parts_ + "/" + name, ignored);
+  lock_ = Descriptor();  // NFS keeps a removed file in its folder while it is open
+  fs::remove(parts_, ignored);
 }
 
 void ResultStore::adopt_parts() {
   for (const std::string& name : files_in(parts_)) {
     const std::int64_t number = part_number(name, "case-"), launch = part_number(name, "launch-");
     if (number == 0 && launch == 0) continue;
+    launch_ = std::max(launch_, launch + 1);  // of a damaged part too: finished cases carry that number
     const std::optional<h5::Id> file = open_part(parts_ + "/" + name);
     if (!file) continue;
     require_same_configuration(*file, parts_, header_);
+    require(
+        !complete_ || number == 0 || finished_.contains(number), ExitStatus::resource,
+        fmt::format("{}: holds case {}, which the finished {} lacks: move one of the two away", parts_, number, path_));
+    if (complete_) continue;
     if (number > 0) finished_.insert(number);
-    launch_ = std::max(launch_, launch + 1);
+    if (launch > 0) launches_.insert(launch);
   }
 }
 
+// A finished file takes no more: assemble() would leave the new part out, and remove it.
+void ResultStore::require_incomplete() const {
+  require(!complete_, ExitStatus::resource,
+          path_ + ": is finished and takes no more cases: choose another file with -o");
+}
+
 void ResultStore::write_launch(std::span<const Table> tables) {
+  require_incomplete();
   write_durable_file(launch_part(launch_), [&](hid_t file) {
     write_header(file, header_);
     for (const Table& table : tables) write_table(file, table);
   });
+  launches_.insert(launch_);
 }
 
 void ResultStore::write_case(std::int64_t number, std::span<const Table> tables, std::span<const KeptMatrix> kept) {
+  require_incomplete();
   write_durable_file(case_part(number), [&](hid_t file) {
     write_header(file, header_);
     for (const Table& table : tables) write_table(file, table);
@@ -156,10 +220,8 @@ void ResultStore::write_case(std::int64_t number, std::span<const Table> tables,
 Table ResultStore::read(const std::string& table) const {
   if (complete_) return read_table(h5::open_read_only(path_), table);
   Table all = {table, {}};
-  for (std::int64_t launch = 1; launch <= launch_; ++launch) {
-    if (const std::optional<h5::Id> file = open_part(launch_part(launch))) append(all, read_table(*file, table));
-  }
-  for (const std::int64_t number : finished_) append(all, read_table(h5::open_read_only(case_part(number)), table));
+  for (const std::int64_t launch : launches_) append_from(h5::open_read_only(launch_part(launch)), all);
+  for (const std::int64_t number : finished_) append_from(h5::open_read_only(case_part(number)), all);
   return all;
 }
 
@@ -173,8 +235,7 @@ void ResultStore::assemble() {
     });
     complete_ = true;
   }
-  std::error_code ignored;  // what stays behind is removed by the next call
-  fs::remove_all(parts_, ignored);
+  if (lock_.get() >= 0) remove_parts();
 }
 
 }  // namespace knowscale

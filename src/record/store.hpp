@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The result file, so written that nothing measured is lost. Rank 0 alone uses this; every function is
 // serial. Layout on disk while a campaign runs:
+//   FILE.h5.parts/lock             held by the process that writes
 //   FILE.h5.parts/launch-0001.h5   meta and ceilings of each launch
 //   FILE.h5.parts/case-000001.h5   one finished case: its rows of every table, and its kept matrices
 // Each part is written to a temporary file, closed, fsynced, renamed, and its folder fsynced; assemble()
@@ -49,7 +50,7 @@ class ResultStore {
   std::int64_t launch() const { return launch_; }  // of this process, from 1: one more than those recorded
 
   // Durable when they return. Throw Error(resource) with path and system error (disk full, ...); what
-  // was written before stays readable.
+  // was written before stays readable. So does a store whose file is finished: it takes no more.
   void write_launch(std::span<const Table> tables);
   void write_case(std::int64_t number, std::span<const Table> tables, std::span<const KeptMatrix> kept = {});
 
@@ -63,6 +64,8 @@ class ResultStore {
   void adopt_result();
   void adopt_parts();
   void lock_parts();
+  void remove_parts();
+  void require_incomplete() const;
   std::string case_part(std::int64_t number) const;
   std::string launch_part(std::int64_t launch) const;
 
@@ -70,9 +73,10 @@ class ResultStore {
   std::string parts_;  // folder of parts
   ResultHeader header_;
   std::set<std::int64_t> finished_;
+  std::set<std::int64_t> launches_;  // whose parts are there
   std::int64_t launch_ = 1;
   bool complete_ = false;  // the result file is there
-  Descriptor lock_;        // of the folder, locked
+  Descriptor lock_;        // of a file in the folder, locked
 };
 
 }  // namespace knowscale

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <numeric>
 
+#include "core/error.hpp"
+
 namespace knowscale {
 namespace {
 
@@ -58,6 +60,8 @@ ColumnValues read_values(const h5::Id& dataset) {
   };
   switch (H5Tget_class(type)) {
     case H5T_STRING: {
+      require(H5Tis_variable_str(type) == 0, ExitStatus::resource,
+              h5::file_name(dataset) + ": a column has texts of variable length, which knowscale does not write");
       const std::size_t width = H5Tget_size(type);
       std::string packed(width * rows, '\0');
       read(type, packed.data());

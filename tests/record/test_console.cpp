@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "record/durable_file.hpp"
+#include "record/table_file.hpp"
 #include "study/case_run.hpp"
 
 namespace knowscale {
@@ -29,6 +31,8 @@ TEST(WithPrefix, KeepsThreeDigits) {
   EXPECT_EQ(with_prefix(2.5e9, "B/s"), "2.5 GB/s");
   EXPECT_EQ(with_prefix(4e-7, "s"), "400 ns");
   EXPECT_EQ(with_prefix(0, "s"), "0 s");
+  EXPECT_EQ(with_prefix(0.9996, "s"), "1 s");
+  EXPECT_EQ(with_prefix(999.4e6, "B/s"), "999 MB/s");
 }
 
 TEST(CaseTable, NamesOnceWhatAllCasesShareAndShowsWhatVaries) {
@@ -59,6 +63,16 @@ TEST(DescribeFile, TellsAKnowledgeSetFromAResult) {
   EXPECT_NE(text.find("knowledge set \"wordnet-sample\""), std::string::npos);
   EXPECT_NE(text.find("2000 of dimension 128"), std::string::npos);
   EXPECT_NE(text.find("Princeton University"), std::string::npos);
+}
+
+TEST(DescribeFile, RefusesAResultOfOtherColumns) {
+  const std::string path = testing::TempDir() + "other.h5";
+  write_durable_file(path, [](hid_t file) {
+    h5::write_integer(file, "schema_version", 1);
+    for (const char* name : {"campaign", "config_hash", "knowscale_version"}) h5::write_text(file, name, "x");
+    write_table(file, {"cases", {{"case", "1", "number", std::vector<std::int64_t>{1}}}});
+  });
+  EXPECT_THROW(describe_file(path), Error);
 }
 
 TEST(DescribeFile, RefusesWhatIsNeither) {

@@ -3,6 +3,7 @@
 #include "record/store.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +147,70 @@ TEST_F(Store, ATruncatedPartCountsAsNotFinished) {
   EXPECT_EQ(store.finished_cases(), std::set<std::int64_t>{1});
   store.write_case(2, case_tables(2));
   EXPECT_EQ(store.read("cases").rows(), 2U);
+}
+
+TEST_F(Store, APartThatLostItsTablesCountsAsNotFinishedWhereverItWasCut) {
+  write_two_cases();
+  const std::string part = path_ + ".parts/case-000002.h5", whole = bytes(part);
+  // Not the first 512 bytes, the root of the file: HDF5 1.10 then refuses to open it, and leaks.
+  for (std::size_t kept = 512; kept < whole.size(); kept += 128) {
+    std::ofstream(part, std::ios::binary) << whole.substr(0, kept) << std::string(whole.size() - kept, '\0');
+    const ResultStore store(path_, header());
+    EXPECT_NO_THROW(store.read("cases")) << "zeros from byte " << kept;
+  }
+}
+
+TEST_F(Store, APartThatAnotherProgramLocksIsNotTakenForDamaged) {
+  write_two_cases();
+  const Descriptor reader(path_ + ".parts/case-000002.h5", O_RDWR);
+  ASSERT_EQ(flock(reader.get(), LOCK_EX), 0);
+  EXPECT_EQ(ResultStore(path_, header()).finished_cases().size(), 2U);
+}
+
+TEST_F(Store, APartThatCannotBeOpenedIsNotMeasuredAgain) {
+  write_two_cases();
+  const std::string part = path_ + ".parts/case-000002.h5";
+  fs::remove(part);
+  fs::create_symlink("case-000002.h5", part);
+  expect_refused(header(), "cannot be read");
+}
+
+TEST_F(Store, ADamagedLaunchPartKeepsItsNumber) {
+  write_two_cases();
+  fs::resize_file(path_ + ".parts/launch-0001.h5", 10);
+  const ResultStore store(path_, header());
+  EXPECT_EQ(store.launch(), 2);
+  EXPECT_EQ(store.read("meta").rows(), 0U);
+}
+
+TEST_F(Store, AFinishedResultTakesNoMoreCases) {
+  write_two_cases();
+  const std::string kept = folder_ + "/kept";
+  fs::copy(path_ + ".parts", kept, fs::copy_options::recursive);
+  ResultStore(path_, header()).assemble();
+  fs::copy(kept, path_ + ".parts", fs::copy_options::recursive);
+  ResultStore store(path_, header());
+  EXPECT_THROW(store.write_case(3, case_tables(3)), Error);
+}
+
+TEST_F(Store, PartsOfCasesThatTheFinishedResultLacksAreNotRemoved) {
+  write_two_cases();
+  const std::string kept = folder_ + "/kept";
+  fs::copy(path_ + ".parts", kept, fs::copy_options::recursive);
+  fs::remove(path_ + ".parts/case-000002.h5");
+  ResultStore(path_, header()).assemble();
+  fs::copy(kept, path_ + ".parts", fs::copy_options::recursive);
+  expect_refused(header(), "holds case 2");
+  EXPECT_TRUE(fs::exists(path_ + ".parts/case-000002.h5"));
+}
+
+TEST_F(Store, PartsWithOtherColumnsAreOneError) {
+  write_two_cases();
+  ResultStore store(path_, header());
+  std::vector<Table> tables = case_tables(3);
+  tables[0].columns.push_back({"new", "1", "of a later version", std::vector<double>{1}});
+  store.write_case(3, tables);
+  EXPECT_THROW(store.assemble(), Error);
 }
 
 TEST_F(Store, LeftoverTemporaryFilesAreNoParts) {

@@ -3,8 +3,12 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
 #include <stdexcept>
 
+#include "core/error.hpp"
 #include "problem/h5.hpp"
 #include "record/durable_file.hpp"
 #include "record/table_file.hpp"
@@ -61,6 +65,55 @@ TEST(Table, EveryColumnHasTheRowScale) {
   for (const char* name : {"zebra", "seconds", "label"}) {
     EXPECT_TRUE(h5::has_attribute(h5::open_dataset(h5::open_group(file, "things"), name), "DIMENSION_LIST")) << name;
   }
+}
+
+TEST(Table, WithTextsOfVariableLengthIsRefused) {
+  const std::string path = testing::TempDir() + "table.h5";
+  write_durable_file(path, [](hid_t file) {
+    write_table(file, {"things", {}});
+    const h5::Id group = h5::open_group(file, "things");
+    const h5::Id type(H5Tcopy(H5T_C_S1), H5Tclose);
+    H5Tset_size(type, H5T_VARIABLE);
+    const hsize_t size = 1;
+    const h5::Id space(H5Screate_simple(1, &size, nullptr), H5Sclose);
+    const h5::Id label(H5Dcreate2(group, "label", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
+    h5::write_text(label, "units", "");
+    h5::write_text(label, "long_name", "");
+    H5Adelete(group, "columns");
+    h5::write_text(group, "columns", "label");
+  });
+  const h5::Id file = h5::open_read_only(path);
+  EXPECT_THROW(read_table(file, "things"), Error);
+}
+
+std::string refusal_of(const std::string& path) {
+  try {
+    h5::open_read_only(path);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "opened";
+}
+
+TEST(OpenReadOnly, TellsMissingFromForeignFromTruncated) {
+  const std::string path = testing::TempDir() + "refused.h5";
+  std::filesystem::remove(path);
+  errno = 0;
+  EXPECT_NE(refusal_of(path).find("No such file"), std::string::npos);
+  std::ofstream(path) << "text";
+  EXPECT_NE(refusal_of(path).find("is not HDF5"), std::string::npos);
+  write_durable_file(path, [](hid_t file) { write_table(file, example(1)); });
+  EXPECT_EQ(refusal_of(path), "opened");
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) / 2);
+  EXPECT_NE(refusal_of(path).find("truncated"), std::string::npos);
+}
+
+TEST(WriteDurableFile, LeavesNoTemporaryWhereTheNameIsTaken) {
+  const std::string path = testing::TempDir() + "taken.h5";
+  std::filesystem::create_directories(path + "/inside");
+  EXPECT_THROW(write_durable_file(path, [](hid_t) {}), Error);
+  EXPECT_FALSE(std::filesystem::exists(path + ".tmp"));
+  std::filesystem::remove_all(path);
 }
 
 TEST(Append, AddsRowsInOrder) {

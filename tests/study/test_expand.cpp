@@ -84,6 +84,13 @@ TEST(Expand, WhatAModelDoesNotUseDoesNotMultiplyItsCases) {
   EXPECT_EQ(cases[0].hidden, 64) << "the width, unless the campaign says otherwise";
 }
 
+TEST(Expand, ValuesGivenTwiceMakeOneCase) {
+  Study s = study();
+  s.n = {8, 8};
+  s.ranks = std::vector<std::int64_t>{1, 1};
+  EXPECT_EQ(cases_of(s).size(), 1U);
+}
+
 TEST(Expand, ResolvesScaleThreadsAndWidth) {
   Study s = study();
   s.heads = {4};
