@@ -88,7 +88,7 @@ NameValues environment(const std::vector<std::string>& argv) {
                       {"memory", proc_value("/proc/meminfo", "MemTotal")},
                       {"system", fmt::format("{} {} {}", system.sysname, system.release, system.machine)},
                       {"affinity", affinity()},
-                      {"start", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
+                      {"start", time_now()},
                       {"argv", fmt::format("{}", fmt::join(argv, " "))}};
   for (char** variable = environ; *variable != nullptr; ++variable) {
     const std::string text = *variable;
@@ -96,6 +96,8 @@ NameValues environment(const std::vector<std::string>& argv) {
   }
   return pairs;
 }
+
+std::string time_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
 int allowed_cores() {
   const cpu_set_t set = allowed_set();

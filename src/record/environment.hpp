@@ -19,6 +19,9 @@ NameValues versions(const std::string& mpi_version);
 // KNOWSCALE_*), start time (UTC, ISO 8601), argv.
 NameValues environment(const std::vector<std::string>& argv);
 
+// This moment, UTC, ISO 8601.
+std::string time_now();
+
 // Cores that this process may run on, as a list such as "0-3,8".
 std::string affinity();
 

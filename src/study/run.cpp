@@ -80,11 +80,15 @@ void measure_ceilings(const std::vector<Case>& cases, const Communicator& world,
   }
 }
 
-std::vector<Table> launch_tables(const RunOptions& options, const Plan& plan, const Ceilings& ceilings,
-                                 std::int64_t launch) {
+// Everything about this launch that is known at its start.
+NameValues describe_launch(const RunOptions& options, const Plan& plan) {
   NameValues meta = versions(mpi_version());
   for (const auto& pair : environment(options.argv)) meta.push_back(pair);
   meta.emplace_back("campaign_text", plan.campaign.text);
+  return meta;
+}
+
+std::vector<Table> launch_tables(const NameValues& meta, const Ceilings& ceilings, std::int64_t launch) {
   std::vector<std::int64_t> launches(meta.size(), launch);
   std::vector<std::string> names, values;
   for (const auto& [name, value] : meta) {
@@ -181,8 +185,9 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
   LstmOracle lstm_oracle;
   const CaseContext context = {plan.campaign.timing, options.keep_io, store ? store->launch() : 0, &ceilings,
                                &lstm_oracle};
+  NameValues launch = describe_launch(options, plan);
   const auto write_launch = [&] {
-    write_on_root(world, [&] { store->write_launch(launch_tables(options, plan, ceilings, context.launch)); });
+    write_on_root(world, [&] { store->write_launch(launch_tables(launch, ceilings, context.launch)); });
   };
   if (!cases.empty()) {
     progress.note("measuring the machine's ceilings");
@@ -197,7 +202,10 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
     }
     return ExitStatus::interrupted;
   }
-  if (!cases.empty()) write_launch();  // once more: a ceiling may have been raised
+  if (!cases.empty()) {  // once more: a ceiling may have been raised
+    launch.emplace_back("end", time_now());
+    write_launch();
+  }
   int status = 0;
   world.together([&] {
     if (!world.is_root()) return;

@@ -42,6 +42,8 @@ def test_a_run_is_valid_and_says_so_once_at_the_end(knowscale, campaign, tmp_pat
             assert np.isclose(np.median(seconds), median)
         names = {name.decode() for name in file["meta/name"][:]}
         assert {"argv", "campaign_text", "host"} <= names
+        moments = dict(zip(file["meta/name"][:], file["meta/value"][:]))
+        assert moments[b"start"] < moments[b"end"]
     assert not (tmp_path / "out.h5.parts").exists()
 
 
