@@ -1,61 +1,43 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Builds the WordNet knowledge set: a vector for each of the 117,659 synsets, and the example sentences as sequences."""
+"""Builds the WordNet knowledge set: a vector for each of the 117,659 synsets, and example sentences as sequences."""
 
 import argparse
+import dataclasses
 import os
+import platform
 import sys
 import time
+import warnings
 from pathlib import Path
 
-# One thread and one code path: the same bytes on every machine with this library version.
-for variable, value in {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_CORETYPE": "Haswell",
-    "PYTHONHASHSEED": "0",
-}.items():
-    os.environ.setdefault(variable, value)
+# The same bytes on x86-64 machines with AVX2, for one version of the libraries: with other numbers of threads, other
+# kernels of OpenBLAS, or AVX-512 in numpy, the last bits of the vectors differ. Read when numpy loads.
+os.environ.update({"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"})
+if platform.machine() == "x86_64":
+    os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
+    os.environ.setdefault("NPY_DISABLE_CPU_FEATURES", "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL")
+    warnings.filterwarnings("ignore", message="During parsing environment variable")  # has no AVX-512 to disable
 
+import assemble
 import embed
 import knowledge_file
 import numpy as np
 import wordnet
 
-SOURCE = "WordNet 3.0, Princeton University, https://wordnet.princeton.edu"
 SAMPLE_SYNSETS = 2000
-SAMPLE_SEQUENCES = 600
-USAGE_ERROR, RESOURCE_ERROR = 2, 3
+SAMPLE_SEQUENCES = 550  # the file stays below 2 MB
+NEIGHBOURS = 8
+ATTENTION_QUERIES = 256
+USAGE_ERROR, RESOURCE_ERROR, INTERRUPTED = 2, 3, 130
 
 
-def parse_arguments() -> argparse.Namespace:
-    here = Path(__file__).resolve().parent
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Word vectors: PPMI over windowed co-occurrence in lemmas and glosses, then truncated SVD. "
-        "Exit status: 0 written, 2 usage, 3 no WordNet or not writable. The format is in data/README.md.",
-    )
-    parser.add_argument("-o", "--output", type=Path, default=here / "wordnet.h5", help="file to write (%(default)s)")
-    parser.add_argument(
-        "--wordnet",
-        type=Path,
-        default=Path(os.environ.get("WNSEARCHDIR", "/usr/share/wordnet")),
-        help="folder with data.noun and the others ($WNSEARCHDIR, or %(default)s)",
-    )
-    parser.add_argument("--dimension", type=int, default=128, help="of the vectors (%(default)s)")
-    parser.add_argument("--window", type=int, default=5, help="words on each side that count as near (%(default)s)")
-    parser.add_argument("--min-count", type=int, default=3, help="rarer words get no vector (%(default)s)")
-    parser.add_argument("--sample", action="store_true", help=f"write {SAMPLE_SYNSETS} synsets only, spread over all")
-    parser.add_argument("--neighbours", metavar="WORD", nargs="+", default=[], help="print the words nearest to these")
-    arguments = parser.parse_args()
-    for name in ("dimension", "window", "min_count"):
-        if getattr(arguments, name) < 1:
-            parser.error(f"--{name.replace('_', '-')} {getattr(arguments, name)}: give a whole number of at least 1")
-    return arguments
+class Refusal(Exception):
+    """Ends the command with one line, which names value and remedy, and an exit status."""
 
-
-class NotWritable(Exception):
-    """The knowledge set cannot be written; the message says why."""
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Progress:
@@ -66,105 +48,138 @@ class Progress:
         print(f"wordnet [{time.monotonic() - self.start:5.1f} s] {what}", file=sys.stderr, flush=True)
 
 
-def embed_words(synsets: list[wordnet.Synset], arguments: argparse.Namespace, progress: Progress):
-    """Word numbers and vectors."""
-    texts = [wordnet.text_of(synset) for synset in synsets]
-    words = embed.vocabulary(texts, arguments.min_count)
-    if arguments.dimension >= len(words):
-        raise ValueError(f"--dimension {arguments.dimension} needs more than the {len(words)} words there are")
-    progress.say(f"{len(synsets)} synsets, {len(words)} words; counting pairs")
-    matrix = embed.ppmi(embed.cooccurrence(texts, words, arguments.window))
-    progress.say(f"{matrix.nnz} informative pairs; singular value decomposition in {arguments.dimension} dimensions")
-    return words, embed.word_vectors(matrix, arguments.dimension)
+def at_least_one(text: str) -> int:
+    """An option's whole number."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: give a whole number of at least 1")
+    return int(text)
 
 
-def with_vectors(synsets, words, vectors):
-    """The synsets of which a word is known, and their vectors; the few others would be rows of zeros."""
-    lemmas = [wordnet.words_of(" ".join(synset.lemmas)) for synset in synsets]
-    glosses = [wordnet.words_of(" ".join([synset.definition, *synset.examples])) for synset in synsets]
-    keys = embed.text_vectors(lemmas, glosses, words, vectors)
-    known = np.flatnonzero(np.linalg.norm(keys, axis=1) > 0)
-    return [synsets[i] for i in known], keys[known]
-
-
-def sequences_of(synsets: list[wordnet.Synset], words: dict[str, int]) -> list[list[int]]:
-    """Example sentences as word numbers, unknown words left out, empty ones dropped."""
-    numbers = ([words[w] for w in wordnet.words_of(text) if w in words] for synset in synsets for text in synset.examples)
-    return [sequence for sequence in numbers if sequence]
-
-
-def sampled(items: list, count: int) -> list[int]:
-    """`count` indices spread evenly over the items."""
-    return sorted({int(i) for i in np.linspace(0, len(items) - 1, min(count, len(items)))})
-
-
-def used_words(sequences, words, vectors):
-    """Sequences renumbered to the words that occur in them, those words, and their vectors."""
-    used = sorted({n for sequence in sequences for n in sequence})
-    renumbered = {n: i for i, n in enumerate(used)}
-    spelling = list(words)
-    return [[renumbered[n] for n in s] for s in sequences], [spelling[n] for n in used], vectors[used]
-
-
-def build(arguments: argparse.Namespace) -> None:
-    if not arguments.output.resolve().parent.is_dir():
-        raise NotWritable(f"{arguments.output}: its folder is not there")
-    progress = Progress()
-    progress.say(f"reading {arguments.wordnet}")
-    synsets = wordnet.read_synsets(arguments.wordnet)
-    licence = wordnet.read_licence(arguments.wordnet)
-    words, vectors = embed_words(synsets, arguments, progress)
-    spelling = list(words)
-    for word in arguments.neighbours:
-        if word not in words:
-            print(f"{word}: not among the {len(words)} words")
-            continue
-        nearest = np.argsort(-(vectors @ vectors[words[word]]), kind="stable")[1:9]
-        print(f"{word}: {', '.join(spelling[i] for i in nearest)}")
-    progress.say("synset vectors")
-    synsets, keys = with_vectors(synsets, words, vectors)
-    sequences = sequences_of(synsets, words)
-    if arguments.sample:
-        chosen = sampled(synsets, SAMPLE_SYNSETS)
-        synsets, keys = [synsets[i] for i in chosen], keys[chosen]
-        sequences = [sequences[i] for i in sampled(sequences, SAMPLE_SEQUENCES)]
-    sequences, spelling, word_vectors = used_words(sequences, words, vectors)
-    tokens = np.array([n for sequence in sequences for n in sequence][:256])
-    effective = np.median(embed.effective_count(word_vectors[tokens], keys))
-    progress.say(f"a query attends to {effective:.0f} of {len(keys)} vectors (median of {len(tokens)} tokens)")
-    knowledge = knowledge_file.KnowledgeSet(
-        name="wordnet-sample" if arguments.sample else "wordnet",
-        source=SOURCE,
-        licence=licence,
-        keys=keys,
-        labels=[synset.label for synset in synsets],
-        words=spelling,
-        word_vectors=word_vectors,
-        sequences=sequences,
-        parameters={"window": arguments.window, "min_count": arguments.min_count},
+def parse_arguments() -> argparse.Namespace:
+    here = Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Word vectors: PPMI over windowed co-occurrence in lemmas and glosses, then truncated SVD. "
+        "Exit status: 0 done, 2 usage, 3 no WordNet or not writable, 130 interrupted. The format is in data/README.md.",
     )
+    parser.add_argument(
+        "-o", "--output", type=Path, help="file to write (wordnet.h5, or wordnet-sample.h5, beside this program)"
+    )
+    parser.add_argument(
+        "--wordnet",
+        type=Path,
+        default=Path(os.environ.get("WNSEARCHDIR") or "/usr/share/wordnet"),
+        metavar="DIR",
+        help="folder with data.noun and the others ($WNSEARCHDIR or /usr/share/wordnet: %(default)s)",
+    )
+    parser.add_argument("--dimension", type=at_least_one, default=128, metavar="D", help="of the vectors (%(default)s)")
+    parser.add_argument(
+        "--window", type=at_least_one, default=5, metavar="W", help="words on each side that are near (%(default)s)"
+    )
+    parser.add_argument(
+        "--min-count", type=at_least_one, default=3, metavar="N", help="rarer words get no vector (%(default)s)"
+    )
+    parser.add_argument(
+        "--sample",
+        action="store_true",
+        help=f"write {SAMPLE_SYNSETS} synsets and {SAMPLE_SEQUENCES} sentences only, spread over all",
+    )
+    parser.add_argument(
+        "--neighbours", metavar="WORD", nargs="+", help="print the words nearest to these, and write nothing"
+    )
+    arguments = parser.parse_args()
+    arguments.output = arguments.output or here / ("wordnet-sample.h5" if arguments.sample else "wordnet.h5")
+    return arguments
+
+
+def require_place_for(output: Path) -> None:
+    """Refuses before the work what could not be written after it."""
+    remedy = "choose another file with -o"
+    if output.exists() and not output.is_file():  # a device, say, which the rename would replace
+        raise Refusal(f"{output}: is there and no regular file: {remedy}", RESOURCE_ERROR)
+    if not output.parent.is_dir():
+        raise Refusal(f"{output}: its folder is not there: make it, or {remedy}", RESOURCE_ERROR)
+    if not os.access(output.parent, os.W_OK):
+        raise Refusal(f"{output}: its folder is not writable: {remedy}", RESOURCE_ERROR)
+
+
+def read(folder: Path) -> tuple[list[wordnet.Synset], str]:
+    """Synsets and licence."""
+    remedy = "install the package wordnet-base, or name the folder of data.noun with --wordnet"
+    try:
+        return wordnet.read_synsets(folder), wordnet.read_licence(folder)
+    except OSError as error:
+        raise Refusal(f"{error.filename}: {error.strerror}: {remedy}", RESOURCE_ERROR) from error
+    except wordnet.DamagedDatabase as error:
+        raise Refusal(f"{error}: {remedy}", RESOURCE_ERROR) from error
+
+
+def learn_words(synsets: list[wordnet.Synset], arguments: argparse.Namespace, progress: Progress) -> embed.Embedding:
+    texts = assemble.texts_of(synsets)
+    numbers = embed.vocabulary(texts, arguments.min_count)
+    if arguments.dimension >= len(numbers):
+        raise Refusal(
+            f"--dimension {arguments.dimension}: only {len(numbers)} words occur {arguments.min_count} times or more: "
+            "give less than that, or a smaller --min-count",
+            USAGE_ERROR,
+        )
+    progress.say(f"{len(synsets)} synsets, {len(numbers)} words; counting pairs")
+    matrix = embed.ppmi(embed.cooccurrence(texts, numbers, arguments.window))
+    progress.say(f"{matrix.nnz} informative pairs; singular value decomposition in {arguments.dimension} dimensions")
+    return embed.Embedding(numbers, embed.word_vectors(matrix, arguments.dimension))
+
+
+def print_neighbours(embedding: embed.Embedding, words: list[str]) -> None:
+    for word in words:
+        if word in embedding.numbers:
+            print(f"{word}: {', '.join(embed.neighbours(embedding, word, NEIGHBOURS))}")
+        else:
+            print(f"{word}: not among the {len(embedding.numbers)} words")
+
+
+def write(arguments: argparse.Namespace, knowledge: knowledge_file.KnowledgeSet, progress: Progress) -> None:
+    low, middle, high = np.quantile(assemble.attended(knowledge, ATTENTION_QUERIES), [0.05, 0.5, 0.95])
+    spread = f"90 % of the tokens to {low:.0f} to {high:.0f}"
+    progress.say(f"a token attends to {middle:.0f} of {len(knowledge.keys)} keys (exp entropy, median; {spread})")
     try:
         knowledge_file.write(arguments.output, knowledge)
     except OSError as error:
-        raise NotWritable(f"{arguments.output}: {error}") from error
-    size = arguments.output.stat().st_size
-    progress.say(f"wrote {arguments.output}: {len(keys)} x {keys.shape[1]}, {len(sequences)} sequences, {size / 1e6:.1f} MB")
+        remedy = "make room, or choose another file with -o"
+        raise Refusal(f"{arguments.output}: {error.strerror}: {remedy}", RESOURCE_ERROR) from error
+    count, dimension = knowledge.keys.shape
+    size = arguments.output.stat().st_size / 1e6
+    sequences = len(knowledge.sequences)
+    progress.say(f"wrote {arguments.output}: {count} x {dimension}, {sequences} sequences, {size:.1f} MB")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    if not arguments.neighbours:
+        require_place_for(arguments.output)
+    progress = Progress()
+    progress.say(f"reading {arguments.wordnet}")
+    synsets, licence = read(arguments.wordnet)
+    embedding = learn_words(synsets, arguments, progress)
+    if arguments.neighbours:
+        print_neighbours(embedding, arguments.neighbours)
+        return
+    progress.say("synset vectors")
+    knowledge = assemble.assemble(synsets, embedding, licence)
+    if arguments.sample:
+        knowledge = assemble.sample(knowledge, SAMPLE_SYNSETS, SAMPLE_SEQUENCES)
+    settings = {"window": arguments.window, "min_count": arguments.min_count, **knowledge.parameters}
+    write(arguments, assemble.with_words_in_use(dataclasses.replace(knowledge, parameters=settings)), progress)
 
 
 def main() -> int:
     arguments = parse_arguments()
     try:
-        build(arguments)
-    except NotWritable as error:
-        print(f"build_wordnet: error: {error}: choose another file with -o", file=sys.stderr)
-        return RESOURCE_ERROR
-    except OSError as error:
-        remedy = "install the package wordnet-base, or name its folder with --wordnet"
-        print(f"build_wordnet: error: {error.filename}: {error.strerror}: {remedy}", file=sys.stderr)
-        return RESOURCE_ERROR
-    except ValueError as error:
-        print(f"build_wordnet: error: {error}", file=sys.stderr)
-        return USAGE_ERROR
+        run(arguments)
+    except Refusal as refusal:
+        print(f"build_wordnet: error: {refusal}", file=sys.stderr)
+        return refusal.status
+    except KeyboardInterrupt:
+        print("build_wordnet: interrupted: nothing was written", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
