@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <new>
 #include <span>
 #include <type_traits>
 
@@ -31,6 +30,10 @@ struct MatrixView {
 };
 
 inline constexpr std::size_t kAlignment = 64;
+
+// Memory for std::free, aligned to kAlignment bytes; from 4 MiB on in huge pages where the system grants them. Throws
+// std::bad_alloc.
+void* allocate_aligned(std::size_t bytes);
 
 // Owns rows x cols numbers without padding between rows, 64-byte aligned, not initialised: the thread
 // that first writes a page places it.
@@ -66,10 +69,7 @@ class Matrix {
 
   static Owner allocate(std::int64_t count) {
     if (count == 0) return nullptr;
-    const std::size_t bytes = (static_cast<std::size_t>(count) * sizeof(T) + kAlignment - 1) / kAlignment * kAlignment;
-    void* p = std::aligned_alloc(kAlignment, bytes);
-    if (p == nullptr) throw std::bad_alloc();
-    return Owner(static_cast<T*>(p));
+    return Owner(static_cast<T*>(allocate_aligned(static_cast<std::size_t>(count) * sizeof(T))));
   }
 
   std::int64_t rows_ = 0;

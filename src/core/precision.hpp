@@ -1,28 +1,52 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Number formats of a case: storage and accumulation are the same for f32 and f64.
+// Number formats of a case: how queries, keys and values are stored, and in what sums are kept.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <limits>
 #include <string_view>
+#include <type_traits>
+
+#include "core/half.hpp"
 
 namespace knowscale {
 
-enum class Precision { f32, f64 };
+enum class Precision { f32, f64, bf16, f16 };
 
-inline constexpr std::array<Precision, 2> kPrecisions = {Precision::f32, Precision::f64};
+inline constexpr std::array<Precision, 4> kPrecisions = {Precision::f32, Precision::f64, Precision::bf16,
+                                                         Precision::f16};
 
-constexpr std::string_view name_of(Precision precision) { return precision == Precision::f32 ? "f32" : "f64"; }
-constexpr std::size_t bytes_of(Precision precision) { return precision == Precision::f32 ? 4 : 8; }
+constexpr std::string_view name_of(Precision precision) {
+  constexpr std::array<std::string_view, 4> names = {"f32", "f64", "bf16", "f16"};
+  return names[static_cast<std::size_t>(precision)];
+}
 
-// Unit roundoff u: half the distance from 1 to the next number.
+// Of a stored number.
+constexpr std::size_t bytes_of(Precision precision) {
+  return precision == Precision::f64 ? 8 : precision == Precision::f32 ? 4 : 2;
+}
+
+// In what scores, sums and results of stored numbers of type T are computed.
+template <class T>
+using Accumulator = std::conditional_t<std::is_same_v<T, double>, double, float>;
+
+// Unit roundoff u of the accumulator: half the distance from 1 to the next number.
 constexpr double unit_roundoff(Precision precision) {
-  return 0.5 *
-         (precision == Precision::f32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon());
+  return 0.5 * (precision == Precision::f64 ? std::numeric_limits<double>::epsilon()
+                                            : double{std::numeric_limits<float>::epsilon()});
+}
+
+// Relative error that a kernel may make in a softmax weight beyond the accumulator's: for bf16, weights are rounded to
+// bf16 (2^-9) before they multiply values, and their exponential may be as coarse (2^-13).
+constexpr double weight_roundoff(Precision precision) {
+  return precision == Precision::bf16 ? 0x1p-9 + 0x1p-13 : 0;
 }
 
 template <class T>
-inline constexpr Precision precision_of = sizeof(T) == 4 ? Precision::f32 : Precision::f64;
+inline constexpr Precision precision_of = std::is_same_v<T, float>    ? Precision::f32
+                                          : std::is_same_v<T, double> ? Precision::f64
+                                          : std::is_same_v<T, Bf16>   ? Precision::bf16
+                                                                      : Precision::f16;
 
 }  // namespace knowscale

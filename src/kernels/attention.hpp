@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/matrix.hpp"
+#include "core/precision.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -24,18 +25,41 @@ struct HeadShape {
   bool operator==(const HeadShape&) const = default;
 };
 
-// softmax(scale Q K^T) V over the m keys of one shard; a view, nothing is owned.
+// Which keys a query may see. A query that sees none has the identity as its state. Values of hidden keys must be finite.
+struct Mask {
+  bool causal = false;                    // key k is hidden from query i where k > i + offset
+  std::int64_t offset = 0;                // where the first key is not the first token
+  std::span<const std::uint8_t> visible;  // 0 hides a key from all queries; m bytes, or none: all are visible
+
+  bool hides_nothing() const { return !causal && visible.empty(); }
+  bool shows(std::int64_t query, std::int64_t key) const {
+    return (!causal || key <= query + offset) && (visible.empty() || visible[static_cast<std::size_t>(key)] != 0);
+  }
+};
+
+// How many rows a kernel works on at a time; 0: as the caches suggest. Results do not depend on it but for rounding.
+struct TileSizes {
+  std::int64_t queries = 0;
+  std::int64_t keys = 0;
+};
+
+// softmax(scale Q K^T) V over the m keys of one shard; a view, nothing is owned. Numbers are stored as T and computed
+// with as Accumulator<T>.
 template <class T>
 struct AttentionInput {
   MatrixView<const T> queries;  // n x (heads key_dim)
   MatrixView<const T> keys;     // m x (kv_heads key_dim), m may be 0
   MatrixView<const T> values;   // m x (kv_heads value_dim)
   HeadShape shape;
-  T scale = 1;
+  double scale = 1;
+  Mask mask = {};
+  TileSizes tiles = {};
 };
 
 // Partial state of n queries x h heads: row i h + head holds [o_0 .. o_{dv-1} | l | m] where
-//   m = max_k s_k,   l = sum_k exp(s_k - m),   o = sum_k exp(s_k - m) v_k   over the keys seen so far.
+//   l = sum_k exp(s_k - m),   o = sum_k exp(s_k - m) v_k   over the keys seen so far,
+// and m, what the scores s_k are relative to, is their maximum or a score at most 8 log 2 below it: a kernel need not
+// follow the maximum at every step, and nothing that reads a state needs to know which it is.
 // Rows are contiguous, so that a row is one element of a message. The identity (no key seen) is
 // o = 0, l = 0, m = -inf; lse = m + log l.
 template <class T>
@@ -76,16 +100,17 @@ void rescale(MatrixView<T> rows, std::span<const T> maxima);
 template <class T>
 void normalise(MatrixView<const T> rows, MatrixView<T> out);
 
-// One way of computing the partial state of a shard. `compute` overwrites `out`, whose size fits the input.
+// One way of computing the partial state of a shard of numbers of type T. `compute` overwrites `out`, whose size fits
+// the input.
 template <class T>
 struct Kernel {
   std::string_view name;
-  void (*compute)(const AttentionInput<T>& input, Partial<T>& out, const Threads& threads);
+  void (*compute)(const AttentionInput<T>& input, Partial<Accumulator<T>>& out, const Threads& threads);
   // Scratch bytes that `compute` takes beyond input and output.
   std::int64_t (*scratch_bytes)(const HeadShape& shape, int threads);
 };
 
-// All kernels of this build, `reference` first.
+// All kernels of this build for numbers of type T, `reference` first.
 template <class T>
 std::span<const Kernel<T>> kernels();
 

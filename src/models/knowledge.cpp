@@ -13,7 +13,7 @@ class Prepared : public PreparedModel<T> {
       : problem_(problem),
         backend_(backend),
         input_{problem.queries, problem.knowledge.keys.view(), problem.knowledge.values(), problem.c.head_shape(),
-               static_cast<T>(problem.c.scale)},
+               problem.c.scale},
         partial_(problem.queries.rows, input_.shape),
         output_(problem.queries.rows, problem.c.d) {}
 

@@ -34,7 +34,7 @@ void compute_tile(const AttentionInput<T>& input, RowRange tile, std::int64_t he
   for (std::int64_t begin = range.begin; begin < range.end; begin += kKeyBlock) {
     const RowRange block = {begin, std::min(begin + kKeyBlock, range.end)};
     const MatrixView<T> tile_scores = {scores.data(), tile.size(), block.size(), scores.cols()};
-    gemm_transposed<T>(input.scale, queries, keys.slice_rows(block), T{0}, tile_scores);
+    gemm_transposed<T>(static_cast<T>(input.scale), queries, keys.slice_rows(block), T{0}, tile_scores);
     softmax_block(tile_scores, out);
     gemm<T>(T{1}, tile_scores, values.slice_rows(block), T{1}, out.slice_cols(0, shape.value_dim));
   }

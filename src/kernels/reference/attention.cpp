@@ -16,40 +16,46 @@ double score(const T* query, const T* key, std::int64_t dim, double scale) {
   return scale * sum;
 }
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 // One query and head against all keys, in two passes: the maximum, then the sums relative to it.
 template <class T>
-void compute_row(const AttentionInput<T>& input, std::int64_t query_index, std::int64_t head, T* out) {
+void compute_row(const AttentionInput<T>& input, std::int64_t query_index, std::int64_t head, Accumulator<T>* out) {
   const HeadShape& shape = input.shape;
   const std::int64_t kv_head = shape.kv_head_of(head);
   const T* query = input.queries.row(query_index) + head * shape.key_dim;
   const auto score_of = [&](std::int64_t k) {
-    return score(query, input.keys.row(k) + kv_head * shape.key_dim, shape.key_dim, static_cast<double>(input.scale));
+    if (!input.mask.shows(query_index, k)) return -kInfinity;
+    return score(query, input.keys.row(k) + kv_head * shape.key_dim, shape.key_dim, input.scale);
   };
 
-  double maximum = -std::numeric_limits<double>::infinity();
+  double maximum = -kInfinity;
   for (std::int64_t k = 0; k < input.keys.rows; ++k) maximum = std::max(maximum, score_of(k));
 
   double sum = 0;
   std::vector<double> weighted(static_cast<std::size_t>(shape.value_dim), 0.0);
   for (std::int64_t k = 0; k < input.keys.rows; ++k) {
-    const double weight = std::exp(score_of(k) - maximum);
+    const double relative = score_of(k);
+    if (relative == -kInfinity) continue;
+    const double weight = std::exp(relative - maximum);
     const T* value = input.values.row(k) + kv_head * shape.value_dim;
     sum += weight;
     for (std::size_t c = 0; c < weighted.size(); ++c) weighted[c] += weight * static_cast<double>(value[c]);
   }
 
-  // Stored against the maximum as T rounds it, so that (o, l, m) belong together.
-  const T stored = static_cast<T>(maximum);
-  const double shift = input.keys.rows == 0 ? 0.0 : std::exp(maximum - static_cast<double>(stored));
-  for (std::size_t c = 0; c < weighted.size(); ++c) out[c] = static_cast<T>(weighted[c] * shift);
-  out[shape.value_dim] = static_cast<T>(sum * shift);
+  // Stored against the maximum as it is rounded, so that (o, l, m) belong together.
+  using L = Accumulator<T>;
+  const L stored = static_cast<L>(maximum);
+  const double shift = maximum == -kInfinity ? 0.0 : std::exp(maximum - static_cast<double>(stored));
+  for (std::size_t c = 0; c < weighted.size(); ++c) out[c] = static_cast<L>(weighted[c] * shift);
+  out[shape.value_dim] = static_cast<L>(sum * shift);
   out[shape.value_dim + 1] = stored;
 }
 
 }  // namespace
 
 template <class T>
-void compute(const AttentionInput<T>& input, Partial<T>& out, const Threads& threads) {
+void compute(const AttentionInput<T>& input, Partial<Accumulator<T>>& out, const Threads& threads) {
   threads.parallel_for(out.row_count(), [&](std::int64_t row) {
     compute_row(input, row / input.shape.heads, row % input.shape.heads, out.rows().row(row));
   });
@@ -61,5 +67,7 @@ std::int64_t scratch_bytes(const HeadShape& shape, int threads) {
 
 template void compute(const AttentionInput<float>&, Partial<float>&, const Threads&);
 template void compute(const AttentionInput<double>&, Partial<double>&, const Threads&);
+template void compute(const AttentionInput<Bf16>&, Partial<float>&, const Threads&);
+template void compute(const AttentionInput<F16>&, Partial<float>&, const Threads&);
 
 }  // namespace knowscale::reference

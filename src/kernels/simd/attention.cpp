@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Who does what: threads divide the keys first, so that a thread reads what it placed in memory and one query with one
+// head still uses all of them; then the queries. States of key ranges merge in a fixed order.
+//
+//              keys ->  | thread 0 | thread 1 |         out       <- range 0
+//   queries, heads      |   ...    |   ...    |         others[0] <- range 1, merged into out at the end
+#include "kernels/simd/attention.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "kernels/simd/stream.hpp"
+#include "kernels/simd/tiles.hpp"
+
+namespace knowscale::simd {
+namespace {
+
+// A merge of two states costs a row as much as about 20 keys do: below a share of some thousand keys a thread, other
+// divisions are better where there are any.
+constexpr std::int64_t kShareOfKeys = 4096;
+
+struct Division {
+  std::int64_t key_ranges;
+  std::int64_t query_blocks;  // of each key/value head
+};
+
+Division divide(std::int64_t rows, std::int64_t kv_heads, std::int64_t keys, std::int64_t query_block, int threads) {
+  const std::int64_t least_blocks = std::max<std::int64_t>((rows + query_block - 1) / query_block, 1);
+  std::int64_t ranges = std::clamp<std::int64_t>(keys / kShareOfKeys, 1, threads);
+  while (threads % ranges != 0) --ranges;
+  // Blocks so that the threads that share a key range have equal work; where queries are too few, more key ranges.
+  const std::int64_t sharers = threads / ranges;
+  std::int64_t blocks = least_blocks;
+  while (blocks * kv_heads % sharers != 0 && blocks * query_block / 8 < rows) ++blocks;
+  if (blocks * kv_heads % sharers == 0) return {ranges, blocks};
+  if (least_blocks * kv_heads >= 4 * sharers) return {ranges, least_blocks};
+  return {std::clamp<std::int64_t>(keys / 64, 1, threads), least_blocks};
+}
+
+}  // namespace
+
+template <class T>
+void compute(const AttentionInput<T>& input, Partial<Accumulator<T>>& out, const Threads& threads) {
+  const HeadShape& shape = input.shape;
+  const std::int64_t rows = input.queries.rows * (shape.heads / shape.kv_heads), keys = input.keys.rows;
+  const Tiles tiles = choose_tiles(input);
+  const Division division = divide(rows, shape.kv_heads, keys, tiles.queries, threads.count());
+  std::vector<Partial<Accumulator<T>>> others;
+  for (std::int64_t range = 1; range < division.key_ranges; ++range) others.emplace_back(input.queries.rows, shape);
+
+  const std::int64_t a_range = division.query_blocks * shape.kv_heads;
+  threads.parallel_for(division.key_ranges * a_range, [&](std::int64_t task) {
+    const std::int64_t range = task / a_range, kv_head = task % a_range / division.query_blocks;
+    const RowRange block = row_range(rows, division.query_blocks, task % division.query_blocks);
+    if (block.size() == 0) return;
+    run(Stream<T>{input,
+                  {shape, kv_head, block.begin, block.size()},
+                  row_range(keys, division.key_ranges, range),
+                  tiles.keys,
+                  range == 0 ? out : others[static_cast<std::size_t>(range - 1)]});
+  });
+  threads.parallel_for(others.empty() ? 0 : threads.count(), [&](std::int64_t part) {
+    const RowRange mine = row_range(out.row_count(), threads.count(), part);
+    for (const auto& other : others) merge(out.rows().slice_rows(mine), other.rows().slice_rows(mine));
+  });
+}
+
+template <class T>
+std::int64_t scratch_bytes(const HeadShape& shape, int threads) {
+  return threads * tiles_scratch_bytes(shape, sizeof(Accumulator<T>));
+}
+
+template void compute(const AttentionInput<float>&, Partial<float>&, const Threads&);
+template void compute(const AttentionInput<double>&, Partial<double>&, const Threads&);
+template void compute(const AttentionInput<Bf16>&, Partial<float>&, const Threads&);
+template void compute(const AttentionInput<F16>&, Partial<float>&, const Threads&);
+template std::int64_t scratch_bytes<float>(const HeadShape&, int);
+template std::int64_t scratch_bytes<double>(const HeadShape&, int);
+template std::int64_t scratch_bytes<Bf16>(const HeadShape&, int);
+template std::int64_t scratch_bytes<F16>(const HeadShape&, int);
+
+}  // namespace knowscale::simd

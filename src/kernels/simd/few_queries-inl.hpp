@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Few queries: reading the knowledge is the bound, and a query has no lane of its own to spare. A 128-bit block of
+// lanes is a query; its lanes are columns in the first product, then keys, and one load of a key serves all queries.
+//
+//   S: for 4 columns at a time, C[key][query block] += (4 columns of the key, repeated) * (4 columns of each query)
+//      then 4 vectors of partial sums fold to one: lanes (query, 4 keys)
+//   P: 2^(S - r), kept as [key / 4][query][key % 4]
+//   O[query][c] += P[query][key] * V[key][c]      lanes are columns, the weight is broadcast
+//
+// bf16 is widened in registers: the even and the odd columns of a vector are its words shifted and masked. Included
+// again for every target.
+// NOLINTNEXTLINE: toggled include guard
+#if defined(KNOWSCALE_KERNELS_SIMD_FEW_QUERIES_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef KNOWSCALE_KERNELS_SIMD_FEW_QUERIES_INL
+#undef KNOWSCALE_KERNELS_SIMD_FEW_QUERIES_INL
+#else
+#define KNOWSCALE_KERNELS_SIMD_FEW_QUERIES_INL
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/simd/key_block-inl.hpp"
+#include "kernels/simd/query_rows.hpp"
+#include "kernels/simd/weights-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace knowscale::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Even (first) and odd columns of words of two bf16, as f32.
+template <class DU>
+HWY_INLINE hn::Vec<hn::ScalableTag<float>> even_columns(DU, hn::Vec<DU> words) {
+  return hn::BitCast(hn::ScalableTag<float>(), hn::ShiftLeft<16>(words));
+}
+template <class DU>
+HWY_INLINE hn::Vec<hn::ScalableTag<float>> odd_columns(DU du, hn::Vec<DU> words) {
+  return hn::BitCast(hn::ScalableTag<float>(), hn::And(words, hn::Set(du, 0xffff0000u)));
+}
+
+// Blocks of 8 columns of bf16 against f32 queries: a step of a query is a vector of even and one of odd columns.
+struct BroadcastBlockOfBf16 {
+  using A = Bf16;
+  using B = float;
+  using D = hn::ScalableTag<float>;
+  using DU = hn::ScalableTag<std::uint32_t>;
+  using V = hn::Vec<D>;
+  static HWY_INLINE V zero() { return hn::Zero(D()); }
+  static HWY_INLINE hn::Vec<DU> broadcast(const A* a) {
+    const hn::Repartition<std::uint16_t, DU> d16;
+    return hn::BitCast(DU(), hn::LoadDup128(d16, reinterpret_cast<const std::uint16_t*>(a)));
+  }
+  static HWY_INLINE const B* load(const B* b, std::size_t v) { return b + 2 * v * hn::Lanes(D()); }
+  static HWY_INLINE V multiply_add(hn::Vec<DU> a, const B* b, V c) {
+    c = hn::MulAdd(even_columns(DU(), a), hn::LoadU(D(), b), c);
+    return hn::MulAdd(odd_columns(DU(), a), hn::LoadU(D(), b + hn::Lanes(D())), c);
+  }
+};
+
+// Weights against rows of values of bf16: vector 2 i holds the even columns of the i-th vector of words, 2 i + 1 the
+// odd ones.
+struct BroadcastOnBf16 : Broadcast<float> {
+  using B = Bf16;
+  using DU = hn::ScalableTag<std::uint32_t>;
+  static HWY_INLINE V load(const B* b, std::size_t v) {
+    const hn::Repartition<std::uint16_t, DU> d16;
+    const auto* words = reinterpret_cast<const std::uint16_t*>(b) + v / 2 * hn::Lanes(d16);
+    const auto both = hn::BitCast(DU(), hn::LoadU(d16, words));
+    return v % 2 == 0 ? even_columns(DU(), both) : odd_columns(DU(), both);
+  }
+};
+
+template <class L>
+struct FewSingleNumbers {
+  using Key = L;
+  using KeyOp = BroadcastBlock<L>;
+  using ValueOp = Broadcast<L>;
+  static constexpr int kPair = 1;  // columns of the knowledge a lane holds
+};
+struct FewBf16 {
+  using Key = Bf16;
+  using KeyOp = BroadcastBlockOfBf16;
+  using ValueOp = BroadcastOnBf16;
+  static constexpr int kPair = 2;
+};
+
+// Four (f64: two) vectors of partial sums, one a key, to one whose blocks hold the keys' sums.
+template <class V>
+HWY_INLINE V fold(V a, V b) {  // f64
+  const hn::DFromV<V> d;
+  return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+}
+template <class V>
+HWY_INLINE V fold(V a, V b, V c, V e) {
+  const hn::DFromV<V> d;
+  const hn::Repartition<double, decltype(d)> pairs;
+  const auto ab = hn::BitCast(pairs, fold(a, b)), ce = hn::BitCast(pairs, fold(c, e));
+  return hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ce)),
+                 hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ce)));
+}
+
+// The most rows that FewQueries takes.
+template <class L>
+HWY_INLINE std::int64_t most_few_queries() {
+  constexpr int kLargest = kAccumulators / (16 / static_cast<int>(sizeof(L))) < 4
+                               ? kAccumulators / (16 / static_cast<int>(sizeof(L)))
+                               : 4;
+  return kLargest * static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<L>()) * sizeof(L) / 16);
+}
+
+// kVectors x (blocks a vector) queries.
+template <class T, class Numbers, int kVectors>
+class FewQueries {
+  using L = Accumulator<T>;
+  using Key = typename Numbers::Key;
+  using D = hn::ScalableTag<L>;
+  using Layout = QueriesInBlocks<L>;
+  static constexpr int kBlock = 16 / sizeof(L);                   // lanes of a 128-bit block
+  static constexpr int kBlockColumns = kBlock * Numbers::kPair;   // columns that it stands for in the first product
+  static constexpr int kTileKeys = kAccumulators / kVectors;
+  static constexpr int kTileRows = kTileKeys / kBlock;
+  using Blocks = KeyBlocks<T, Key, false>;
+
+ public:
+  static std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(D())); }
+  static bool takes(std::int64_t rows) { return rows <= kVectors * lanes() / kBlock; }
+  static bool in_place(const HeadShape& shape) {
+    return shape.key_dim % kBlockColumns == 0 && shape.value_dim % (lanes() * Numbers::kPair) == 0;
+  }
+
+  FewQueries(const AttentionInput<T>& input, const QueryRows& rows, std::int64_t block_keys)
+      : input_(input),
+        rows_(rows),
+        value_cols_(round_up(input.shape.value_dim, lanes() * Numbers::kPair)),
+        steps_(round_up(input.shape.key_dim, kBlockColumns) / kBlockColumns),
+        queries_(steps_, kVectors * Numbers::kPair * lanes()),
+        sums_(round_up(rows.count, 8), value_cols_),
+        state_(2, kVectors * lanes()),
+        scratch_(round_up(block_keys, kTileKeys) / kBlock + 2, kVectors * lanes()) {
+    std::fill_n(sums_.data(), sums_.size(), L{0});
+    std::fill_n(state_.data(), state_.size(), L{0});
+    pack();
+  }
+
+  Blocks blocks(std::int64_t kv_head, std::int64_t block_keys) const {
+    return Blocks(input_, kv_head, block_keys, kTileKeys, kBlockColumns, lanes() * Numbers::kPair);
+  }
+
+  void add(const KeyBlock<Key, L>& block) {
+    if (!take_weights_of(block)) return;
+    const std::int64_t rows = rows_.count, passes = (rows + 7) / 8 * std::max<std::int64_t>(
+        value_cols_ / lanes() * std::min<std::int64_t>(rows, 8) / kAccumulators, 1);
+    const std::int64_t key_bytes = input_.shape.key_dim * static_cast<std::int64_t>(sizeof(Key));
+    RowsAhead ahead(block.keys.row(block.count), key_bytes, block.keys.stride * static_cast<std::int64_t>(sizeof(Key)),
+                    (kBlock * key_bytes + passes - 1) / passes);
+    if (rows == 1) return add_values<1>(block, 0, ahead);
+    if (rows == 2) return add_values<2>(block, 0, ahead);
+    if (rows <= 4) return add_values<4>(block, 0, ahead);
+    for (std::int64_t first = 0; first < rows; first += 8) add_values<8>(block, first, ahead);
+  }
+
+  void write(Partial<L>& out) {
+    const std::int64_t value_dim = input_.shape.value_dim;
+    L* maxima = scratch_.row(0);
+    L* factors = scratch_.row(1);
+    refer_in_natural_units<Layout, kVectors>(state(), maxima, factors);
+    for (std::int64_t i = 0; i < rows_.count; ++i) {
+      L* row = out.rows().row(rows_.partial_row(i));
+      for (std::int64_t c = 0; c < value_dim; ++c) row[c] = sums_(i, place_of(c)) * factors[i * kBlock];
+      L sum = 0;
+      for (int lane = 0; lane < kBlock; ++lane) sum += state().sum[i * kBlock + lane];
+      row[value_dim] = sum * factors[i * kBlock];
+      row[value_dim + 1] = maxima[i * kBlock];
+    }
+  }
+
+ private:
+  SoftmaxState<L> state() { return {state_.row(0), state_.row(1)}; }
+
+  // Where column c of the values lies in a row of sums.
+  std::int64_t place_of(std::int64_t c) const {
+    const std::int64_t chunk = lanes() * Numbers::kPair;
+    return c / chunk * chunk + c % Numbers::kPair * lanes() + c % chunk / Numbers::kPair;
+  }
+
+  // [step][vector][pair][query block][lane]
+  void pack() {
+    std::fill_n(queries_.data(), queries_.size(), L{0});
+    const std::int64_t blocks = lanes() / kBlock;
+    for (std::int64_t i = 0; i < rows_.count; ++i) {
+      const T* row = rows_.query(input_, i);
+      for (std::int64_t c = 0; c < input_.shape.key_dim; ++c) {
+        const std::int64_t vector = i / blocks * Numbers::kPair + c % Numbers::kPair;
+        queries_(c / kBlockColumns, vector * lanes() + i % blocks * kBlock + c % kBlockColumns / Numbers::kPair) =
+            static_cast<L>(row[c]);
+      }
+    }
+  }
+
+  bool take_weights_of(const KeyBlock<Key, L>& block) {
+    const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
+    // While keys are read the values of the block are fetched, and the next block's keys while values are read: memory is
+    // asked all the time.
+    const std::int64_t value_bytes = input_.shape.value_dim * static_cast<std::int64_t>(sizeof(Key));
+    const std::int64_t stride_bytes = block.values.stride * static_cast<std::int64_t>(sizeof(Key));
+    const std::int64_t advance = (kTileKeys * value_bytes + steps_ - 1) / steps_;
+    const auto score_tile = [&](std::int64_t t, const auto& emit) HWY_ATTR {
+      outer_product<kTileKeys, kVectors, 1, kBlock>(
+          typename Numbers::KeyOp(), steps_, block.tile_rows(t, kTileKeys), block.tile_stride(t, kTileKeys),
+          kBlockColumns, queries_.data(), queries_.cols(), [&](auto row, auto v, auto... keys) HWY_ATTR {
+            emit(Constant<decltype(row)::value / kBlock>(), v, fold(keys...));
+          },
+          RowsAhead(block.values.row(t * kTileKeys), value_bytes, stride_bytes, advance));
+    };
+    const L scale = static_cast<L>(input_.scale * kLog2e);
+    const StoreWeights<L, kVectors> store{scratch_.data()};
+    if (block.position == nullptr && all_seen<Layout, kVectors>(state()) &&
+        take_weights<kTileRows, kVectors, kExactDegree<L>>(state(), scale, key_tiles, score_tile, store)) {
+      return true;
+    }
+    if (visible_limit(input_.mask, rows_.query_index(rows_.count - 1), block.begin, block.count) == 0) return false;
+    for (std::int64_t t = 0; t < key_tiles; ++t) {
+      score_tile(t, emit_scores<kVectors>(state(), scale, scratch_.row(t * kTileRows)));
+    }
+    restabilise_all(block, key_tiles * kTileRows, store);
+    return true;
+  }
+
+  template <class Store>
+  HWY_NOINLINE void restabilise_all(const KeyBlock<Key, L>& block, std::int64_t rows, const Store& store) {
+    Matrix<L> lanes_of(2, kVectors * lanes()), everything(1, rows * kBlock);
+    for (std::int64_t lane = 0; lane < lanes_of.cols(); ++lane) {
+      const std::int64_t row = std::min(lane / kBlock, rows_.count - 1);
+      lanes_of(0, lane) = static_cast<L>(visible_limit(input_.mask, rows_.query_index(row), block.begin, block.count));
+    }
+    const L* position = block.position;
+    if (position == nullptr) {
+      std::fill_n(everything.data(), everything.size(), L{0});
+      position = everything.data();
+    }
+    const L* factors = lanes_of.row(1);
+    restabilise<Layout, kVectors, kExactDegree<L>>(state(), scratch_.data(), rows, {position, lanes_of.row(0)},
+                                                   lanes_of.row(1), store);
+    for (std::int64_t i = 0; i < rows_.count; ++i) {
+      for (std::int64_t c = 0; c < value_cols_; ++c) sums_(i, c) *= factors[i * kBlock];
+    }
+  }
+
+  // Rows [first, first + kRows) of O += P V; rows behind the last are computed and not used.
+  template <int kRows>
+  void add_values(const KeyBlock<Key, L>& block, std::int64_t first, RowsAhead& ahead) {
+    constexpr int kMost = kAccumulators / kRows < 4 ? kAccumulators / kRows : 4;
+    const std::int64_t vectors = value_cols_ / lanes();
+    std::int64_t vector = 0;
+    if constexpr (kMost >= 4) {
+      for (; vector + 4 <= vectors; vector += 4) add_columns<kRows, 4>(block, first, vector, ahead);
+    }
+    if constexpr (kMost >= 2) {
+      for (; vector + 2 <= vectors; vector += 2) add_columns<kRows, 2>(block, first, vector, ahead);
+    }
+    for (; vector < vectors; ++vector) add_columns<kRows, 1>(block, first, vector, ahead);
+  }
+
+  template <int kRows, int kColumns>
+  HWY_INLINE void add_columns(const KeyBlock<Key, L>& block, std::int64_t first, std::int64_t vector,
+                              RowsAhead& ahead) {
+    const auto add = [&](auto row, auto v, auto sum) HWY_ATTR {
+      L* at = sums_.row(first + decltype(row)::value) + (vector + decltype(v)::value) * lanes();
+      hn::StoreU(hn::Add(hn::LoadU(D(), at), sum), D(), at);
+    };
+    const L* weights = scratch_.data() + first * kBlock;
+    const Key* values = block.values.data + vector * lanes();
+    const std::int64_t groups = block.count / kBlock, rest = block.count % kBlock;
+    const typename Numbers::ValueOp op;
+    if (groups > 0) {
+      ahead = outer_product<kRows, kColumns, kBlock, 1>(op, groups, weights, kBlock, scratch_.cols(), values,
+                                                        block.values.stride, add, ahead);
+    }
+    if (rest > 0) {
+      outer_product<kRows, kColumns, 1, 1>(op, rest, weights + groups * scratch_.cols(), kBlock, 1,
+                                           values + groups * kBlock * block.values.stride, block.values.stride, add,
+                                           ahead);
+    }
+  }
+
+  const AttentionInput<T>& input_;
+  QueryRows rows_;
+  std::int64_t value_cols_;
+  std::int64_t steps_;
+  Matrix<L> queries_;
+  Matrix<L> sums_;   // O
+  Matrix<L> state_;
+  Matrix<L> scratch_;  // scores, then weights, of one block
+};
+
+}  // namespace knowscale::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // KNOWSCALE_KERNELS_SIMD_FEW_QUERIES_INL

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Many queries: they lie in the lanes, so that maximum, exponential and sum are vertical. Queries are packed once,
+// transposed; keys and values are read as they lie in memory and broadcast (outer_product-inl.hpp).
+//
+//   for each block of keys                                      K, V: [key_block][d], in cache
+//     for each tile of queries (2 vectors = W lanes)
+//       S[key][W]  = K X^T         8 keys at a time             X^T: [d_k][W]
+//       P[key][W]  = 2^(S - r)     while S is in registers
+//       O^T[c][W] += V^T P         8 columns at a time
+//
+// Bound for 16 lanes of f32 a vector and two FMA pipes: 32 scores cost 2 (d_k + d_v) FMAs and about 7 more each for the
+// exponential: .948 of the FMA rate at d = 64. Included again for every target.
+// NOLINTNEXTLINE: toggled include guard
+#if defined(KNOWSCALE_KERNELS_SIMD_MANY_QUERIES_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef KNOWSCALE_KERNELS_SIMD_MANY_QUERIES_INL
+#undef KNOWSCALE_KERNELS_SIMD_MANY_QUERIES_INL
+#else
+#define KNOWSCALE_KERNELS_SIMD_MANY_QUERIES_INL
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/simd/dot_of_pairs-inl.hpp"
+#include "kernels/simd/key_block-inl.hpp"
+#include "kernels/simd/query_rows.hpp"
+#include "kernels/simd/weights-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace knowscale::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// How the products of many queries take their numbers: one by one, ...
+template <class T>
+struct SingleNumbers {
+  using L = Accumulator<T>;
+  using Op = Broadcast<L>;
+  using Key = L;       // keys and values of a block
+  using Query = L;     // an element of X^T
+  static constexpr int kPair = 1;
+  static constexpr int kWeightDegree = kExactDegree<L>;
+  template <int kVectors>
+  using Store = StoreWeights<L, kVectors>;
+};
+
+#if KNOWSCALE_HAVE_DOT_OF_PAIRS
+// ... or in pairs of bf16 (of columns in the first product, of keys in the second).
+struct PairsOfBf16 {
+  using L = float;
+  using Op = DotOfPairs;
+  using Key = Bf16;
+  using Query = std::uint32_t;
+  static constexpr int kPair = 2;
+  static constexpr int kWeightDegree = 3;
+  template <int kVectors>
+  using Store = StorePairs<kVectors>;
+};
+#endif
+
+template <class T, class Numbers>
+class ManyQueries {
+  using L = Accumulator<T>;
+  using Key = typename Numbers::Key;
+  using Query = typename Numbers::Query;
+  using Op = typename Numbers::Op;
+  using D = hn::ScalableTag<L>;
+  static constexpr int kVectors = 2;
+  static constexpr int kTileKeys = kAccumulators / kVectors;  // and columns of the second product
+  static constexpr int kPair = Numbers::kPair;
+  static constexpr std::int64_t kRowsAhead = 16;  // of values; 8: 2 % slower, none: 4 %
+  using Blocks = KeyBlocks<T, Key, kPair == 2>;
+
+ public:
+  static std::int64_t lanes() { return kVectors * static_cast<std::int64_t>(hn::Lanes(D())); }
+
+  // State of the rows of one key/value head; block_keys is the largest block.
+  ManyQueries(const AttentionInput<T>& input, const QueryRows& rows, std::int64_t block_keys)
+      : input_(input),
+        rows_(rows),
+        steps_(round_up(input.shape.key_dim, kPair) / kPair),
+        value_cols_(std::max<std::int64_t>(input.shape.value_dim, kTileKeys)),
+        queries_(tiles() * steps_, lanes()),
+        sums_(tiles() * value_cols_, lanes()),
+        state_(tiles() * 2, lanes()),
+        scratch_(round_up(block_keys, kTileKeys) + 2, lanes()) {
+    std::fill_n(sums_.data(), sums_.size(), L{0});
+    for (std::int64_t tile = 0; tile < tiles(); ++tile) {
+      const SoftmaxState<L> state = state_of(tile);
+      std::fill_n(state.stabiliser, 2 * lanes(), L{0});  // and sum
+      pack(tile);
+    }
+  }
+
+  Blocks blocks(std::int64_t kv_head, std::int64_t block_keys) const {
+    return Blocks(input_, kv_head, block_keys, kTileKeys, kPair, input_.shape.value_dim < kTileKeys ? kTileKeys : 1);
+  }
+
+  void add(const KeyBlock<Key, L>& block) {
+    for (std::int64_t tile = 0; tile < tiles(); ++tile) {
+      if (take_weights_of(block, tile)) add_values(block, tile);
+    }
+  }
+
+  // Writes the rows' states to `out`.
+  void write(Partial<L>& out) {
+    const std::int64_t value_dim = input_.shape.value_dim;
+    L* maxima = scratch_.row(0);
+    L* factors = scratch_.row(1);
+    for (std::int64_t tile = 0; tile < tiles(); ++tile) {
+      const SoftmaxState<L> state = state_of(tile);
+      refer_in_natural_units<QueriesInLanes<L>, kVectors>(state, maxima, factors);
+      const L* sums = sums_.row(tile * value_cols_);
+      for (std::int64_t lane = 0; lane < lanes_in(tile); ++lane) {
+        L* row = out.rows().row(rows_.partial_row(tile * lanes() + lane));
+        for (std::int64_t c = 0; c < value_dim; ++c) row[c] = sums[c * lanes() + lane] * factors[lane];
+        row[value_dim] = state.sum[lane] * factors[lane];
+        row[value_dim + 1] = maxima[lane];
+      }
+    }
+  }
+
+ private:
+  std::int64_t tiles() const { return (rows_.count + lanes() - 1) / lanes(); }
+  std::int64_t lanes_in(std::int64_t tile) const { return std::min(lanes(), rows_.count - tile * lanes()); }
+  SoftmaxState<L> state_of(std::int64_t tile) {
+    L* first = state_.row(2 * tile);
+    return {first, first + lanes()};
+  }
+
+  // X^T of a tile; lanes without a query are zero.
+  void pack(std::int64_t tile) {
+    Query* packed = queries_.row(tile * steps_);
+    std::fill_n(packed, steps_ * lanes(), Query{});
+    for (std::int64_t lane = 0; lane < lanes_in(tile); ++lane) {
+      const T* row = rows_.query(input_, tile * lanes() + lane);
+      for (std::int64_t c = 0; c < input_.shape.key_dim; ++c) {
+        if constexpr (kPair == 2) {
+          packed[c / 2 * lanes() + lane] |= static_cast<Query>(row[c].bits) << c % 2 * 16;
+        } else {
+          packed[c * lanes() + lane] = static_cast<L>(row[c]);
+        }
+      }
+    }
+  }
+
+  // Fills scratch_ with the weights of the block's keys; false where the tile sees none of them.
+  bool take_weights_of(const KeyBlock<Key, L>& block, std::int64_t tile) {
+    const SoftmaxState<L> state = state_of(tile);
+    const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
+    const Query* queries = queries_.row(tile * steps_);
+    const auto score_tile = [&](std::int64_t t, const auto& emit) HWY_ATTR {
+      outer_product<kTileKeys, kVectors, 1, 2>(Op(), steps_, block.tile_rows(t, kTileKeys),
+                                               block.tile_stride(t, kTileKeys), kPair, queries, lanes(), emit,
+                                               ColumnAhead<Key>{block.keys.row((t + 1) * kTileKeys), kTileKeys * kPair});
+    };
+    const L scale = static_cast<L>(input_.scale * kLog2e);
+    const typename Numbers::template Store<kVectors> store{scratch_.data()};
+    bool masked = block.position != nullptr;
+    if (masked) {
+      const std::int64_t first = rows_.query_index(tile * lanes());
+      const std::int64_t last = rows_.query_index(tile * lanes() + lanes_in(tile) - 1);
+      if (visible_limit(input_.mask, last, block.begin, block.count) == 0) return false;
+      masked = block.count % kTileKeys != 0 || !input_.mask.visible.empty() ||
+               visible_limit(input_.mask, first, block.begin, block.count) < block.count;
+    }
+    if (!masked && all_seen<QueriesInLanes<L>, kVectors>(state) &&
+        take_weights<kTileKeys, kVectors, Numbers::kWeightDegree>(state, scale, key_tiles, score_tile, store)) {
+      return true;
+    }
+    for (std::int64_t t = 0; t < key_tiles; ++t) {
+      score_tile(t, emit_scores<kVectors>(state, scale, scratch_.row(t * kTileKeys)));
+    }
+    restabilise_tile(block, tile, key_tiles * kTileKeys, store);
+    return true;
+  }
+
+  template <class Store>
+  HWY_NOINLINE void restabilise_tile(const KeyBlock<Key, L>& block, std::int64_t tile, std::int64_t rows,
+                                     const Store& store) {
+    Matrix<L> lanes_of(2, lanes()), everything(1, rows);
+    for (std::int64_t lane = 0; lane < lanes(); ++lane) {
+      const std::int64_t row = std::min(tile * lanes() + lane, rows_.count - 1);
+      lanes_of(0, lane) =
+          static_cast<L>(visible_limit(input_.mask, rows_.query_index(row), block.begin, block.count));
+    }
+    const L* position = block.position;
+    if (position == nullptr) {
+      std::fill_n(everything.data(), rows, L{0});
+      position = everything.data();
+    }
+    L* factors = lanes_of.row(1);
+    restabilise<QueriesInLanes<L>, kVectors, Numbers::kWeightDegree>(state_of(tile), scratch_.data(), rows,
+                                                                     {position, lanes_of.row(0)}, factors, store);
+    L* sums = sums_.row(tile * value_cols_);
+    for (std::int64_t c = 0; c < value_cols_; ++c) {
+      for (std::int64_t lane = 0; lane < lanes(); ++lane) sums[c * lanes() + lane] *= factors[lane];
+    }
+  }
+
+  // O^T += V^T P over the block; the last columns overlap the ones before where they are no whole tile.
+  void add_values(const KeyBlock<Key, L>& block, std::int64_t tile) {
+    L* sums = sums_.row(tile * value_cols_);
+    const auto* weights = reinterpret_cast<const typename Op::B*>(scratch_.data());
+    for (std::int64_t begin = 0; begin < value_cols_; begin += kTileKeys) {
+      const std::int64_t first = std::min(begin, value_cols_ - kTileKeys), repeated = begin - first;
+      outer_product<kTileKeys, kVectors, 1, 1>(
+          Op(), (block.count + kPair - 1) / kPair, block.values.data + first * kPair, kPair, block.values.stride,
+          weights, lanes(), [&](auto row, auto v, auto sum) HWY_ATTR {
+            if (decltype(row)::value < repeated) return;
+            L* at = sums + (first + decltype(row)::value) * lanes() + decltype(v)::value * hn::Lanes(D());
+            hn::StoreU(hn::Add(hn::LoadU(D(), at), sum), D(), at);
+          }, ColumnAhead<Key>{block.values.row(kRowsAhead) + first * kPair, block.values.stride});
+    }
+  }
+
+  const AttentionInput<T>& input_;
+  QueryRows rows_;
+  std::int64_t steps_;       // of the first product
+  std::int64_t value_cols_;  // of the block
+  Matrix<Query> queries_;    // X^T, tile after tile
+  Matrix<L> sums_;           // O^T, likewise
+  Matrix<L> state_;
+  Matrix<L> scratch_;  // scores, then weights, of one tile and block
+};
+
+}  // namespace knowscale::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // KNOWSCALE_KERNELS_SIMD_MANY_QUERIES_INL

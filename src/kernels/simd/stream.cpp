@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Compiled once for each instruction set that Highway knows for this compiler; chosen at run time.
+#include "kernels/simd/stream.hpp"
+
+#include "kernels/simd/attention.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/stream.cpp"
+#include <hwy/foreach_target.h>
+// Must come after foreach_target.h.
+#include <hwy/highway.h>
+
+#if HWY_TARGET != HWY_SCALAR  // which has no 128-bit blocks
+#include "kernels/simd/few_queries-inl.hpp"
+#endif
+#include "kernels/simd/many_queries-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace knowscale::simd::HWY_NAMESPACE {
+using namespace knowscale::HWY_NAMESPACE;  // NOLINT: of the same target
+
+template <class Queries, class T>
+void stream_past(Queries&& queries, const Stream<T>& stream) {
+  auto blocks = queries.blocks(stream.rows.kv_head, stream.key_block);
+  for (std::int64_t begin = stream.keys.begin; begin < stream.keys.end; begin += stream.key_block) {
+    queries.add(blocks.block({begin, std::min(begin + stream.key_block, stream.keys.end)}));
+  }
+  queries.write(stream.out);
+}
+
+#if HWY_TARGET != HWY_SCALAR
+template <class Numbers, int kVectors, class T>
+void stream_past_few(const Stream<T>& stream) {
+  using InPlace = FewQueries<T, Numbers, kVectors>;
+  using Copied = FewQueries<T, FewSingleNumbers<Accumulator<T>>, kVectors>;
+  if constexpr (kVectors < 4 && 2 * kVectors * 16 / sizeof(Accumulator<T>) <= kAccumulators) {
+    if (!InPlace::takes(stream.rows.count)) return stream_past_few<Numbers, 2 * kVectors>(stream);
+  }
+  if constexpr (!std::is_same_v<InPlace, Copied>) {
+    if (!InPlace::in_place(stream.input.shape)) {
+      return stream_past(Copied(stream.input, stream.rows, stream.key_block), stream);
+    }
+  }
+  stream_past(InPlace(stream.input, stream.rows, stream.key_block), stream);
+}
+
+#endif
+
+template <class T>
+void choose(const Stream<T>& stream) {
+#if HWY_TARGET != HWY_SCALAR
+  if (stream.rows.count <= most_few_queries<Accumulator<T>>()) {
+    using Numbers = std::conditional_t<std::is_same_v<T, Bf16>, FewBf16, FewSingleNumbers<Accumulator<T>>>;
+    return stream_past_few<Numbers, 1>(stream);
+  }
+#endif
+#if KNOWSCALE_HAVE_DOT_OF_PAIRS
+  if constexpr (std::is_same_v<T, Bf16>) {
+    if (has_dot_of_pairs()) {
+      return stream_past(ManyQueries<T, PairsOfBf16>(stream.input, stream.rows, stream.key_block), stream);
+    }
+  }
+#endif
+  stream_past(ManyQueries<T, SingleNumbers<T>>(stream.input, stream.rows, stream.key_block), stream);
+}
+
+void run_f32(const Stream<float>& stream) { choose(stream); }
+void run_f64(const Stream<double>& stream) { choose(stream); }
+void run_bf16(const Stream<Bf16>& stream) { choose(stream); }
+void run_f16(const Stream<F16>& stream) { choose(stream); }
+
+}  // namespace knowscale::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace knowscale::simd {
+
+HWY_EXPORT(run_f32);
+HWY_EXPORT(run_f64);
+HWY_EXPORT(run_bf16);
+HWY_EXPORT(run_f16);
+
+template <>
+void run(const Stream<float>& stream) {
+  HWY_DYNAMIC_DISPATCH(run_f32)(stream);
+}
+template <>
+void run(const Stream<double>& stream) {
+  HWY_DYNAMIC_DISPATCH(run_f64)(stream);
+}
+template <>
+void run(const Stream<Bf16>& stream) {
+  HWY_DYNAMIC_DISPATCH(run_bf16)(stream);
+}
+template <>
+void run(const Stream<F16>& stream) {
+  HWY_DYNAMIC_DISPATCH(run_f16)(stream);
+}
+
+bool has_dot_of_pairs() {
+#if HWY_ARCH_X86
+  static const bool has = __builtin_cpu_supports("avx512bf16") != 0;
+  return has && (hwy::SupportedTargets() & HWY_AVX3) != 0;
+#else
+  return false;
+#endif
+}
+
+}  // namespace knowscale::simd
+#endif  // HWY_ONCE

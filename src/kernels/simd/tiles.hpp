@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Tile sizes of kernel `simd` from the sizes of the caches.
+#pragma once
+
+#include "kernels/attention.hpp"
+
+namespace knowscale::simd {
+
+// Bytes of the caches of one core, as the system tells (sysfs on Linux), 32 KiB and 512 KiB where it does not.
+struct CacheSizes {
+  std::int64_t l1 = 0;
+  std::int64_t l2 = 0;
+};
+const CacheSizes& cache_sizes();
+
+struct Tiles {
+  std::int64_t queries = 0;  // rows that stay in the second level while keys pass
+  std::int64_t keys = 0;     // whose weights for a tile of queries stay in the first
+};
+
+Tiles choose_tiles(const HeadShape& shape, std::int64_t rows, std::int64_t lane_bytes, const CacheSizes& caches,
+                   const TileSizes& forced);
+
+template <class T>
+Tiles choose_tiles(const AttentionInput<T>& input) {
+  const std::int64_t rows = input.queries.rows * (input.shape.heads / input.shape.kv_heads);
+  return choose_tiles(input.shape, rows, sizeof(Accumulator<T>), cache_sizes(), input.tiles);
+}
+
+// What one thread takes at most with these.
+std::int64_t tiles_scratch_bytes(const HeadShape& shape, std::int64_t lane_bytes);
+
+}  // namespace knowscale::simd

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// From scores to softmax weights, block of keys by block of keys, with a lazy stabiliser: the exponential is taken of
+// scores relative to r, which follows the maximum only when a score exceeds it by 2^8 (FlashAttention-4 rescales as
+// rarely), so that nearly always the weights leave the registers of the product once, finished.
+//
+// Scores of a block are rows of kVectors vectors; vector v of every row belongs to the same queries. Scores and
+// stabilisers are in units of log 2. Included again for every target.
+// NOLINTNEXTLINE: toggled include guard
+#if defined(KNOWSCALE_KERNELS_SIMD_WEIGHTS_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef KNOWSCALE_KERNELS_SIMD_WEIGHTS_INL
+#undef KNOWSCALE_KERNELS_SIMD_WEIGHTS_INL
+#else
+#define KNOWSCALE_KERNELS_SIMD_WEIGHTS_INL
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+#include <limits>
+
+#include "kernels/simd/exp-inl.hpp"
+#include "kernels/simd/outer_product-inl.hpp"
+#include "kernels/simd/query_rows.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace knowscale::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// The softmax so far of kVectors x lanes lanes. Of a query that has seen no finite score sums are < 1/2; of one that has,
+// one is at least about 1, for the score that became r.
+template <class L>
+struct SoftmaxState {
+  L* stabiliser;  // r
+  L* sum;         // sum_k 2^(s_k - r)
+};
+
+// Scores above the stabiliser by more than this make it follow: weights stay under 2^8, sums far from overflow.
+inline constexpr double kSlack = 8;
+
+// A lane is a query, a row is a key.
+template <class L>
+struct QueriesInLanes {
+  using D = hn::ScalableTag<L>;
+  using V = hn::Vec<D>;
+  static constexpr int kKeysARow = 1;
+  static HWY_INLINE V spread_max(V v) { return v; }
+  static HWY_INLINE V spread_sum(V v) { return v; }
+  static HWY_INLINE V per_key(const L* p) { return hn::Set(D(), *p); }
+};
+
+#if HWY_TARGET != HWY_SCALAR
+// A 128-bit block of lanes is a query, its lanes are consecutive keys.
+template <class L>
+struct QueriesInBlocks {
+  using D = hn::ScalableTag<L>;
+  using V = hn::Vec<D>;
+  static constexpr int kKeysARow = 16 / sizeof(L);
+  static HWY_INLINE V neighbour(V v, Constant<4>) { return hn::Shuffle2301(v); }
+  static HWY_INLINE V neighbour(V v, Constant<8>) { return hn::Shuffle01(v); }
+  static HWY_INLINE V spread_max(V v) {
+    if constexpr (sizeof(L) == 4) v = hn::Max(v, hn::Shuffle1032(v));
+    return hn::Max(v, neighbour(v, Constant<sizeof(L)>()));
+  }
+  static HWY_INLINE V spread_sum(V v) {
+    if constexpr (sizeof(L) == 4) v = hn::Add(v, hn::Shuffle1032(v));
+    return hn::Add(v, neighbour(v, Constant<sizeof(L)>()));
+  }
+  static HWY_INLINE V per_key(const L* p) { return hn::LoadDup128(D(), p); }
+};
+#endif
+
+// Writes weights as they are.
+template <class L, int kVectors>
+struct StoreWeights {
+  using D = hn::ScalableTag<L>;
+  static constexpr int kRows = 1;  // at a time
+  L* weights;
+  template <class V, class... More>
+  HWY_INLINE void operator()(std::int64_t row, int v, V w, More... more) const {
+    hn::StoreU(w, D(), weights + (row * kVectors + v) * static_cast<std::int64_t>(hn::Lanes(D())));
+    if constexpr (sizeof...(More) > 0) (*this)(row + 1, v, more...);
+  }
+};
+
+// Where scores relative to the stabiliser are written: rows of kVectors vectors.
+template <int kVectors, class L>
+HWY_INLINE auto emit_scores(const SoftmaxState<L>& state, L scale, L* scores) {
+  return [=](auto row, auto v, auto... raw) HWY_ATTR {
+    const hn::ScalableTag<L> d;
+    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+    const auto r = hn::LoadU(d, state.stabiliser + decltype(v)::value * lanes);
+    StoreWeights<L, kVectors>{scores}(decltype(row)::value, decltype(v)::value,
+                                      hn::MulSub(raw, hn::Set(d, scale), r)...);
+  };
+}
+
+// Takes the weights of `tiles` tiles of scores in one pass against the present stabiliser: score_tile(t, emit) calls
+// emit(row of the tile, v, scores...). False, with the state as it was, where some score exceeds the stabiliser by
+// more than the slack or is NaN.
+template <int kTileRows, int kVectors, int kDegree, class L, class ScoreTile, class Store>
+HWY_INLINE bool take_weights(const SoftmaxState<L>& state, L scale, std::int64_t tiles, const ScoreTile& score_tile,
+                             const Store& store) {
+  const hn::ScalableTag<L> d;
+  const hn::RebindToUnsigned<decltype(d)> du;
+  const std::size_t lanes = hn::Lanes(d);
+  const auto factor = hn::Set(d, scale);
+#define KNOWSCALE_EACH_VECTOR(X) X(0) X(1) X(2) X(3)
+#define KNOWSCALE_BEGIN(i)                                                           \
+  const auto r##i = hn::LoadU(d, state.stabiliser + (i < kVectors ? i : 0) * lanes); \
+  auto sum##i = hn::Zero(d);                                                         \
+  auto peak##i = hn::Zero(du);
+  KNOWSCALE_EACH_VECTOR(KNOWSCALE_BEGIN)
+#undef KNOWSCALE_BEGIN
+  for (std::int64_t t = 0; t < tiles; ++t) {
+    score_tile(t, [&](auto row, auto v, auto... raw) HWY_ATTR {
+      const auto take = [&](auto r, auto& sum, auto& peak) HWY_ATTR {
+        const auto weight = [&](auto score) HWY_ATTR {
+          const auto w = exp2_of_small_score<kDegree>(d, hn::MulSub(score, factor, r), peak);
+          sum = hn::Add(sum, w);
+          return w;
+        };
+        store(t * kTileRows + decltype(row)::value, decltype(v)::value, weight(raw)...);
+      };
+#define KNOWSCALE_TAKE(i) \
+  if constexpr (decltype(v)::value == i) take(r##i, sum##i, peak##i);
+      KNOWSCALE_EACH_VECTOR(KNOWSCALE_TAKE)
+#undef KNOWSCALE_TAKE
+    });
+  }
+  auto peak = hn::Max(peak0, peak1);
+  if constexpr (kVectors > 2) peak = hn::Max(peak, hn::Max(peak2, peak3));
+  const auto limit = hn::BitCast(du, hn::Set(d, kRounder<L> + static_cast<L>(kSlack)));
+  if (!hn::AllFalse(du, hn::Gt(peak, limit))) return false;
+#define KNOWSCALE_END(i)                                          \
+  if constexpr (i < kVectors) {                                   \
+    L* total = state.sum + i * lanes;                             \
+    hn::StoreU(hn::Add(hn::LoadU(d, total), sum##i), d, total);   \
+  }
+  KNOWSCALE_EACH_VECTOR(KNOWSCALE_END)
+#undef KNOWSCALE_END
+#undef KNOWSCALE_EACH_VECTOR
+  return true;
+}
+
+// Whether every query has a stabiliser.
+template <class Layout, int kVectors, class L>
+HWY_INLINE bool all_seen(const SoftmaxState<L>& state) {
+  const hn::ScalableTag<L> d;
+  const std::size_t lanes = hn::Lanes(d);
+  for (std::size_t v = 0; v < kVectors; ++v) {
+    const auto sum = Layout::spread_sum(hn::LoadU(d, state.sum + v * lanes));
+    if (!hn::AllFalse(d, hn::Lt(sum, hn::Set(d, static_cast<L>(.5))))) return false;
+  }
+  return true;
+}
+
+// What hides scores of a block from queries: key k (counted in the block) is seen where position[k] < limit[lane].
+template <class L>
+struct BlockMask {
+  const L* position;  // k, or infinity for a key that nobody sees; padded to whole tiles
+  const L* limit;     // kVectors vectors
+};
+
+// The weights of `rows` rows of scores in memory, relative to the present stabiliser, in three passes: hide, maximum,
+// exponential. Moves the stabiliser up to the maximum, and writes by what the values summed so far must be multiplied
+// to `factors` (kVectors vectors).
+template <class Layout, int kVectors, int kDegree, class L, class Store>
+HWY_NOINLINE void restabilise(const SoftmaxState<L>& state, L* scores, std::int64_t rows, const BlockMask<L>& mask,
+                              L* factors, const Store& store) {
+  const hn::ScalableTag<L> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto lowest = hn::Set(d, -std::numeric_limits<L>::infinity());
+  for (int v = 0; v < kVectors; ++v) {
+    L* column = scores + v * lanes;
+    const auto at = [&](std::int64_t row) HWY_ATTR { return column + row * kVectors * lanes; };
+    const auto limit = hn::LoadU(d, mask.limit + v * lanes);
+    auto highest = lowest;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const auto seen = hn::Lt(Layout::per_key(mask.position + row * Layout::kKeysARow), limit);
+      const auto score = hn::IfThenElse(seen, hn::LoadU(d, at(row)), lowest);
+      hn::StoreU(score, d, at(row));
+      highest = hn::Max(highest, score);
+    }
+    highest = Layout::spread_max(highest);
+
+    const auto r = hn::LoadU(d, state.stabiliser + v * lanes), sum = hn::LoadU(d, state.sum + v * lanes);
+    const auto unseen = hn::Lt(Layout::spread_sum(sum), hn::Set(d, static_cast<L>(.5)));
+    const auto first = hn::IfThenElseZero(hn::Gt(highest, lowest), highest);
+    const auto wanted = hn::IfThenElse(unseen, first, hn::Max(highest, hn::Zero(d)));
+    const auto moved = hn::Add(r, wanted), shift = hn::Sub(moved, r);  // as rounded: what later blocks refer to
+    const auto factor = hn::IfThenZeroElse(unseen, exp2_of_score<kExactDegree<L>>(d, hn::Neg(shift)));
+    hn::StoreU(moved, d, state.stabiliser + v * lanes);
+    hn::StoreU(factor, d, factors + v * lanes);
+
+    auto total = hn::Zero(d);
+    for (std::int64_t row = 0; row < rows; row += Store::kRows) {
+      const auto weight = [&](std::int64_t i) HWY_ATTR {
+        const auto w = exp2_of_score<kDegree>(d, hn::Sub(hn::LoadU(d, at(i)), shift));
+        total = hn::Add(total, w);
+        return w;
+      };
+      const auto w = weight(row);
+      if constexpr (Store::kRows == 1) {
+        store(row, v, w);
+      } else {
+        store(row, v, w, weight(row + 1));
+      }
+    }
+    hn::StoreU(hn::MulAdd(sum, factor, total), d, state.sum + v * lanes);
+  }
+}
+
+// At the end: the stabilisers in natural units to `references`, and the factors that make up for the rounding of that to
+// `factors`; -infinity and 0 for a query that has seen no key. kVectors vectors each.
+template <class Layout, int kVectors, class L>
+HWY_NOINLINE void refer_in_natural_units(const SoftmaxState<L>& state, L* references, L* factors) {
+  constexpr double kLn2 = 0.69314718055994530942, kRest = 2.0355273740931033e-17;  // log2(e) = kLog2e + kRest
+  constexpr L kHigh = static_cast<L>(kLog2e);
+  constexpr L kLow = static_cast<L>((kLog2e - static_cast<double>(kHigh)) + kRest);
+  const hn::ScalableTag<L> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  for (int v = 0; v < kVectors; ++v) {
+    const auto r = hn::LoadU(d, state.stabiliser + v * lanes);
+    const auto sum = Layout::spread_sum(hn::LoadU(d, state.sum + v * lanes));
+    const auto unseen = hn::Lt(sum, hn::Set(d, static_cast<L>(.5)));
+    const auto reference = hn::Mul(r, hn::Set(d, static_cast<L>(kLn2)));
+    const auto lost = hn::NegMulAdd(reference, hn::Set(d, kLow), hn::NegMulAdd(reference, hn::Set(d, kHigh), r));
+    hn::StoreU(hn::IfThenElse(unseen, hn::Set(d, -std::numeric_limits<L>::infinity()), reference), d,
+               references + v * lanes);
+    hn::StoreU(hn::IfThenZeroElse(unseen, exp2_of_score<kExactDegree<L>>(d, lost)), d, factors + v * lanes);
+  }
+}
+
+}  // namespace knowscale::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif  // KNOWSCALE_KERNELS_SIMD_WEIGHTS_INL
