@@ -9,9 +9,10 @@
 #define KNOWSCALE_KERNELS_SIMD_EXP_INL
 #endif
 
-#include <hwy/highway.h>
 
-HWY_BEFORE_NAMESPACE();
+#include "kernels/simd/target-inl.hpp"
+
+KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 

@@ -17,16 +17,16 @@
 #define KNOWSCALE_KERNELS_SIMD_FEW_QUERIES_INL
 #endif
 
-#include <hwy/highway.h>
 
 #include <algorithm>
 #include <cstdint>
 
 #include "kernels/simd/key_block-inl.hpp"
 #include "kernels/simd/query_rows.hpp"
+#include "kernels/simd/target-inl.hpp"
 #include "kernels/simd/weights-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
+KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -47,15 +47,14 @@ struct BroadcastBlockOfBf16 {
   using D = hn::ScalableTag<float>;
   using DU = hn::ScalableTag<std::uint32_t>;
   using V = hn::Vec<D>;
-  static HWY_INLINE V zero() { return hn::Zero(D()); }
   static HWY_INLINE hn::Vec<DU> broadcast(const A* a) {
     const hn::Repartition<std::uint16_t, DU> d16;
     return hn::BitCast(DU(), hn::LoadDup128(d16, reinterpret_cast<const std::uint16_t*>(a)));
   }
   static HWY_INLINE const B* load(const B* b, std::size_t v) { return b + 2 * v * hn::Lanes(D()); }
-  static HWY_INLINE V multiply_add(hn::Vec<DU> a, const B* b, V c) {
+  static HWY_INLINE void multiply_add(hn::Vec<DU> a, const B* b, V& c) {
     c = hn::MulAdd(even_columns(DU(), a), hn::LoadU(D(), b), c);
-    return hn::MulAdd(odd_columns(DU(), a), hn::LoadU(D(), b + hn::Lanes(D())), c);
+    c = hn::MulAdd(odd_columns(DU(), a), hn::LoadU(D(), b + hn::Lanes(D())), c);
   }
 };
 
@@ -115,6 +114,8 @@ template <class T, class Numbers, int kVectors>
 class FewQueries {
   using L = Accumulator<T>;
   using Key = typename Numbers::Key;
+  using KeyOp = typename Numbers::KeyOp;
+  using ValueOp = typename Numbers::ValueOp;
   using D = hn::ScalableTag<L>;
   using Layout = QueriesInBlocks<L>;
   static constexpr int kBlock = 16 / sizeof(L);                   // lanes of a 128-bit block
@@ -148,13 +149,11 @@ class FewQueries {
     return Blocks(input_, kv_head, block_keys, kTileKeys, kBlockColumns, lanes() * Numbers::kPair);
   }
 
-  void add(const KeyBlock<Key, L>& block) {
+  void add(const KeyBlock<T, Key>& block) {
     if (!take_weights_of(block)) return;
-    const std::int64_t rows = rows_.count, passes = (rows + 7) / 8 * std::max<std::int64_t>(
-        value_cols_ / lanes() * std::min<std::int64_t>(rows, 8) / kAccumulators, 1);
-    const std::int64_t key_bytes = input_.shape.key_dim * static_cast<std::int64_t>(sizeof(Key));
-    RowsAhead ahead(block.keys.row(block.count), key_bytes, block.keys.stride * static_cast<std::int64_t>(sizeof(Key)),
-                    (kBlock * key_bytes + passes - 1) / passes);
+    const std::int64_t rows = rows_.count;
+    const std::int64_t passes = (rows + 7) / 8 * std::max<std::int64_t>(value_cols_ / lanes() * std::min<std::int64_t>(rows, 8) / kAccumulators, 1);
+    RowsAhead<3> ahead(block.next_keys, passes * (block.count + kBlock - 1) / kBlock);
     if (rows == 1) return add_values<1>(block, 0, ahead);
     if (rows == 2) return add_values<2>(block, 0, ahead);
     if (rows <= 4) return add_values<4>(block, 0, ahead);
@@ -194,42 +193,40 @@ class FewQueries {
       for (std::int64_t c = 0; c < input_.shape.key_dim; ++c) {
         const std::int64_t vector = i / blocks * Numbers::kPair + c % Numbers::kPair;
         queries_(c / kBlockColumns, vector * lanes() + i % blocks * kBlock + c % kBlockColumns / Numbers::kPair) =
-            static_cast<L>(row[c]);
+            static_cast<L>(row[c]) * static_cast<L>(input_.scale * kLog2e);
       }
     }
   }
 
-  bool take_weights_of(const KeyBlock<Key, L>& block) {
+  bool take_weights_of(const KeyBlock<T, Key>& block) {
     const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
     // While keys are read the values of the block are fetched, and the next block's keys while values are read: memory is
     // asked all the time.
-    const std::int64_t value_bytes = input_.shape.value_dim * static_cast<std::int64_t>(sizeof(Key));
-    const std::int64_t stride_bytes = block.values.stride * static_cast<std::int64_t>(sizeof(Key));
-    const std::int64_t advance = (kTileKeys * value_bytes + steps_ - 1) / steps_;
-    const auto score_tile = [&](std::int64_t t, const auto& emit) HWY_ATTR {
-      outer_product<kTileKeys, kVectors, 1, kBlock>(
-          typename Numbers::KeyOp(), steps_, block.tile_rows(t, kTileKeys), block.tile_stride(t, kTileKeys),
-          kBlockColumns, queries_.data(), queries_.cols(), [&](auto row, auto v, auto... keys) HWY_ATTR {
-            emit(Constant<decltype(row)::value / kBlock>(), v, fold(keys...));
+    RowsAhead<3> ahead(block.values, key_tiles * steps_);
+    const auto score_tile = [&](std::int64_t t, const auto& emit) KNOWSCALE_ATTR {
+      ahead = outer_product<kTileKeys, kVectors, 1, kBlock>(
+          KeyOp(), steps_, block.tile_rows(t, kTileKeys), block.tile_stride(t, kTileKeys),
+          kBlockColumns, queries_.data(), queries_.cols(), FromZero<KeyOp>(), [&](auto row, auto v, auto... keys) KNOWSCALE_ATTR {
+            const auto r = hn::LoadU(D(), state().stabiliser + decltype(v)::value * lanes());
+            emit(Constant<decltype(row)::value / kBlock>(), v, hn::Sub(fold(keys...), r));
           },
-          RowsAhead(block.values.row(t * kTileKeys), value_bytes, stride_bytes, advance));
+          ahead);
     };
-    const L scale = static_cast<L>(input_.scale * kLog2e);
     const StoreWeights<L, kVectors> store{scratch_.data()};
     if (block.position == nullptr && all_seen<Layout, kVectors>(state()) &&
-        take_weights<kTileRows, kVectors, kExactDegree<L>>(state(), scale, key_tiles, score_tile, store)) {
+        take_weights<kTileRows, kVectors, kExactDegree<L>>(state(), key_tiles, score_tile, store)) {
       return true;
     }
     if (visible_limit(input_.mask, rows_.query_index(rows_.count - 1), block.begin, block.count) == 0) return false;
     for (std::int64_t t = 0; t < key_tiles; ++t) {
-      score_tile(t, emit_scores<kVectors>(state(), scale, scratch_.row(t * kTileRows)));
+      score_tile(t, StoreScores<L, kVectors>{scratch_.row(t * kTileRows)});
     }
     restabilise_all(block, key_tiles * kTileRows, store);
     return true;
   }
 
   template <class Store>
-  HWY_NOINLINE void restabilise_all(const KeyBlock<Key, L>& block, std::int64_t rows, const Store& store) {
+  HWY_NOINLINE void restabilise_all(const KeyBlock<T, Key>& block, std::int64_t rows, const Store& store) {
     Matrix<L> lanes_of(2, kVectors * lanes()), everything(1, rows * kBlock);
     for (std::int64_t lane = 0; lane < lanes_of.cols(); ++lane) {
       const std::int64_t row = std::min(lane / kBlock, rows_.count - 1);
@@ -250,7 +247,7 @@ class FewQueries {
 
   // Rows [first, first + kRows) of O += P V; rows behind the last are computed and not used.
   template <int kRows>
-  void add_values(const KeyBlock<Key, L>& block, std::int64_t first, RowsAhead& ahead) {
+  void add_values(const KeyBlock<T, Key>& block, std::int64_t first, RowsAhead<3>& ahead) {
     constexpr int kMost = kAccumulators / kRows < 4 ? kAccumulators / kRows : 4;
     const std::int64_t vectors = value_cols_ / lanes();
     std::int64_t vector = 0;
@@ -264,23 +261,24 @@ class FewQueries {
   }
 
   template <int kRows, int kColumns>
-  HWY_INLINE void add_columns(const KeyBlock<Key, L>& block, std::int64_t first, std::int64_t vector,
-                              RowsAhead& ahead) {
-    const auto add = [&](auto row, auto v, auto sum) HWY_ATTR {
+  HWY_INLINE void add_columns(const KeyBlock<T, Key>& block, std::int64_t first, std::int64_t vector,
+                              RowsAhead<3>& ahead) {
+    const auto add = [&](auto row, auto v, auto sum) KNOWSCALE_ATTR {
       L* at = sums_.row(first + decltype(row)::value) + (vector + decltype(v)::value) * lanes();
       hn::StoreU(hn::Add(hn::LoadU(D(), at), sum), D(), at);
     };
     const L* weights = scratch_.data() + first * kBlock;
     const Key* values = block.values.data + vector * lanes();
     const std::int64_t groups = block.count / kBlock, rest = block.count % kBlock;
-    const typename Numbers::ValueOp op;
+    const ValueOp op;
+    const FromZero<ValueOp> zero;
     if (groups > 0) {
       ahead = outer_product<kRows, kColumns, kBlock, 1>(op, groups, weights, kBlock, scratch_.cols(), values,
-                                                        block.values.stride, add, ahead);
+                                                        block.values.stride, zero, add, ahead);
     }
     if (rest > 0) {
       outer_product<kRows, kColumns, 1, 1>(op, rest, weights + groups * scratch_.cols(), kBlock, 1,
-                                           values + groups * kBlock * block.values.stride, block.values.stride, add,
+                                           values + groups * kBlock * block.values.stride, block.values.stride, zero, add,
                                            ahead);
     }
   }

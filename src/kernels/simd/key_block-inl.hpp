@@ -9,15 +9,15 @@
 #define KNOWSCALE_KERNELS_SIMD_KEY_BLOCK_INL
 #endif
 
-#include <hwy/highway.h>
 
 #include <algorithm>
 #include <cstdint>
 #include <limits>
 
 #include "kernels/attention.hpp"
+#include "kernels/simd/target-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
+KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -25,15 +25,17 @@ constexpr std::int64_t round_up(std::int64_t count, std::int64_t multiple) {
   return (count + multiple - 1) / multiple * multiple;
 }
 
-// Keys [begin, begin + count) of the shard. E: numbers, or Bf16 in place.
-template <class E, class L>
+// Keys [begin, begin + count) of a shard of numbers of type T, as numbers of type E.
+template <class T, class E>
 struct KeyBlock {
   std::int64_t begin = 0;
   std::int64_t count = 0;
   MatrixView<const E> keys;    // count rows; whole tiles of rows may be read but for the last, incomplete one
   MatrixView<const E> tail;    // that one, padded with rows of zeros
   MatrixView<const E> values;  // count rows, or half as many of pairs
-  const L* position = nullptr;  // of a masked block, as BlockMask; else null
+  const Accumulator<T>* position = nullptr;  // of a masked block, as BlockMask; else null
+  MatrixView<const T> next_keys;             // of the next block, as they lie in memory; may have no rows
+  MatrixView<const T> next_values;
 
   // The rows of tile t of `tile` keys.
   const E* tile_rows(std::int64_t t, std::int64_t tile) const {
@@ -78,22 +80,22 @@ HWY_NOINLINE void copy_rows(MatrixView<const T> from, MatrixView<E> to) {
 
 // Row i of `to` holds rows 2 i and 2 i + 1 of `from`, element by element; zeros behind the end.
 HWY_NOINLINE inline void pair_rows(MatrixView<const Bf16> from, MatrixView<Bf16> to) {
+  const hn::ScalableTag<std::uint32_t> d;
+  const hn::Rebind<std::uint16_t, decltype(d)> half;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for (std::int64_t i = 0; i < to.rows; ++i) {
-    const Bf16* HWY_RESTRICT first = from.row(2 * i);
-    Bf16* HWY_RESTRICT pairs = to.row(i);
-    if (2 * i + 1 < from.rows) {
-      const Bf16* HWY_RESTRICT second = from.row(2 * i + 1);
-      for (std::int64_t j = 0; j < from.cols; ++j) {
-        pairs[2 * j] = first[j];
-        pairs[2 * j + 1] = second[j];
-      }
-    } else {
-      for (std::int64_t j = 0; j < from.cols; ++j) {
-        pairs[2 * j] = first[j];
-        pairs[2 * j + 1] = Bf16();
-      }
+    const bool alone = 2 * i + 1 == from.rows;
+    const auto* first = reinterpret_cast<const std::uint16_t*>(from.row(2 * i));
+    const auto* second = alone ? first : reinterpret_cast<const std::uint16_t*>(from.row(2 * i + 1));
+    const std::uint32_t mask = alone ? 0 : 0xffff0000u;
+    auto* pairs = reinterpret_cast<std::uint32_t*>(to.row(i));
+    std::int64_t j = 0;
+    for (; j + lanes <= from.cols; j += lanes) {
+      const auto low = hn::PromoteTo(d, hn::LoadU(half, first + j)), high = hn::PromoteTo(d, hn::LoadU(half, second + j));
+      hn::StoreU(hn::Or(low, hn::And(hn::ShiftLeft<16>(high), hn::Set(d, mask))), d, pairs + j);
     }
-    std::fill(pairs + 2 * from.cols, pairs + to.cols, Bf16());
+    for (; j < from.cols; ++j) pairs[j] = first[j] | (static_cast<std::uint32_t>(second[j]) << 16 & mask);
+    std::fill(pairs + j, pairs + to.cols / 2, 0u);
   }
 }
 
@@ -123,9 +125,9 @@ class KeyBlocks {
     position_ = Matrix<L>(1, rows);
   }
 
-  // The block of these keys; valid until the next call.
-  KeyBlock<E, L> block(RowRange range) {
-    KeyBlock<E, L> block;
+  // The block of these keys, before that of `next`; valid until the next call.
+  KeyBlock<T, E> block(RowRange range, RowRange next) {
+    KeyBlock<T, E> block;
     block.begin = range.begin;
     block.count = range.size();
     const std::int64_t complete = block.count / tile_keys_ * tile_keys_, rest = block.count - complete;
@@ -148,6 +150,8 @@ class KeyBlocks {
       if constexpr (std::is_same_v<T, E>) block.values = values;
     }
     block.position = positions(range);
+    block.next_keys = keys_.slice_rows(next);
+    block.next_values = values_.slice_rows(next);
     return block;
   }
 

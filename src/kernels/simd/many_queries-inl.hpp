@@ -18,7 +18,6 @@
 #define KNOWSCALE_KERNELS_SIMD_MANY_QUERIES_INL
 #endif
 
-#include <hwy/highway.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -26,9 +25,10 @@
 #include "kernels/simd/dot_of_pairs-inl.hpp"
 #include "kernels/simd/key_block-inl.hpp"
 #include "kernels/simd/query_rows.hpp"
+#include "kernels/simd/target-inl.hpp"
 #include "kernels/simd/weights-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
+KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -43,6 +43,17 @@ struct SingleNumbers {
   static constexpr int kWeightDegree = kExactDegree<L>;
   template <int kVectors>
   using Store = StoreWeights<L, kVectors>;
+  // The scale is in the queries; a product that starts from -r ends as a score relative to r.
+  static HWY_INLINE auto start(const SoftmaxState<L>& state) {
+    return [state](auto v) KNOWSCALE_ATTR {
+      const hn::ScalableTag<L> d;
+      return hn::Neg(hn::LoadU(d, state.stabiliser + decltype(v)::value * hn::Lanes(d)));
+    };
+  }
+  template <class Emit>
+  static HWY_INLINE const Emit& relative(const SoftmaxState<L>&, L, const Emit& emit) {
+    return emit;
+  }
 };
 
 #if KNOWSCALE_HAVE_DOT_OF_PAIRS
@@ -56,6 +67,16 @@ struct PairsOfBf16 {
   static constexpr int kWeightDegree = 3;
   template <int kVectors>
   using Store = StorePairs<kVectors>;
+  // Queries are as they were given: scaled, they would have to be rounded again.
+  static HWY_INLINE FromZero<Op> start(const SoftmaxState<L>&) { return {}; }
+  template <class Emit>
+  static HWY_INLINE auto relative(const SoftmaxState<L>& state, L scale, const Emit& emit) {
+    return [=, &emit](auto row, auto v, auto... raw) KNOWSCALE_ATTR {
+      const hn::ScalableTag<L> d;
+      const auto r = hn::LoadU(d, state.stabiliser + decltype(v)::value * hn::Lanes(d));
+      emit(row, v, hn::MulSub(raw, hn::Set(d, scale), r)...);
+    };
+  }
 };
 #endif
 
@@ -79,6 +100,7 @@ class ManyQueries {
   ManyQueries(const AttentionInput<T>& input, const QueryRows& rows, std::int64_t block_keys)
       : input_(input),
         rows_(rows),
+        scale_(static_cast<L>(input.scale * kLog2e)),
         steps_(round_up(input.shape.key_dim, kPair) / kPair),
         value_cols_(std::max<std::int64_t>(input.shape.value_dim, kTileKeys)),
         queries_(tiles() * steps_, lanes()),
@@ -97,9 +119,12 @@ class ManyQueries {
     return Blocks(input_, kv_head, block_keys, kTileKeys, kPair, input_.shape.value_dim < kTileKeys ? kTileKeys : 1);
   }
 
-  void add(const KeyBlock<Key, L>& block) {
+  void add(const KeyBlock<T, Key>& block) {
+    const std::int64_t columns = round_up(value_cols_, kTileKeys) / kTileKeys;
+    RowsAhead<2> keys(block.next_keys, tiles() * round_up(block.count, kTileKeys) / kTileKeys);
+    RowsAhead<2> values(block.next_values, tiles() * columns);
     for (std::int64_t tile = 0; tile < tiles(); ++tile) {
-      if (take_weights_of(block, tile)) add_values(block, tile);
+      if (take_weights_of(block, tile, keys)) add_values(block, tile, values);
     }
   }
 
@@ -139,23 +164,24 @@ class ManyQueries {
         if constexpr (kPair == 2) {
           packed[c / 2 * lanes() + lane] |= static_cast<Query>(row[c].bits) << c % 2 * 16;
         } else {
-          packed[c * lanes() + lane] = static_cast<L>(row[c]);
+          packed[c * lanes() + lane] = static_cast<L>(row[c]) * scale_;
         }
       }
     }
   }
 
   // Fills scratch_ with the weights of the block's keys; false where the tile sees none of them.
-  bool take_weights_of(const KeyBlock<Key, L>& block, std::int64_t tile) {
+  bool take_weights_of(const KeyBlock<T, Key>& block, std::int64_t tile, RowsAhead<2>& ahead) {
     const SoftmaxState<L> state = state_of(tile);
     const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
     const Query* queries = queries_.row(tile * steps_);
-    const auto score_tile = [&](std::int64_t t, const auto& emit) HWY_ATTR {
-      outer_product<kTileKeys, kVectors, 1, 2>(Op(), steps_, block.tile_rows(t, kTileKeys),
-                                               block.tile_stride(t, kTileKeys), kPair, queries, lanes(), emit,
-                                               ColumnAhead<Key>{block.keys.row((t + 1) * kTileKeys), kTileKeys * kPair});
+    const auto score_tile = [&](std::int64_t t, const auto& emit) KNOWSCALE_ATTR {
+      ahead.next();
+      outer_product<kTileKeys, kVectors, 1, 2>(
+          Op(), steps_, block.tile_rows(t, kTileKeys), block.tile_stride(t, kTileKeys), kPair, queries, lanes(),
+          Numbers::start(state), Numbers::relative(state, scale_, emit),
+          ColumnAhead<Key>{block.keys.row((t + 1) * kTileKeys), kTileKeys * kPair});
     };
-    const L scale = static_cast<L>(input_.scale * kLog2e);
     const typename Numbers::template Store<kVectors> store{scratch_.data()};
     bool masked = block.position != nullptr;
     if (masked) {
@@ -166,18 +192,18 @@ class ManyQueries {
                visible_limit(input_.mask, first, block.begin, block.count) < block.count;
     }
     if (!masked && all_seen<QueriesInLanes<L>, kVectors>(state) &&
-        take_weights<kTileKeys, kVectors, Numbers::kWeightDegree>(state, scale, key_tiles, score_tile, store)) {
+        take_weights<kTileKeys, kVectors, Numbers::kWeightDegree>(state, key_tiles, score_tile, store)) {
       return true;
     }
     for (std::int64_t t = 0; t < key_tiles; ++t) {
-      score_tile(t, emit_scores<kVectors>(state, scale, scratch_.row(t * kTileKeys)));
+      score_tile(t, StoreScores<L, kVectors>{scratch_.row(t * kTileKeys)});
     }
     restabilise_tile(block, tile, key_tiles * kTileKeys, store);
     return true;
   }
 
   template <class Store>
-  HWY_NOINLINE void restabilise_tile(const KeyBlock<Key, L>& block, std::int64_t tile, std::int64_t rows,
+  HWY_NOINLINE void restabilise_tile(const KeyBlock<T, Key>& block, std::int64_t tile, std::int64_t rows,
                                      const Store& store) {
     Matrix<L> lanes_of(2, lanes()), everything(1, rows);
     for (std::int64_t lane = 0; lane < lanes(); ++lane) {
@@ -200,14 +226,15 @@ class ManyQueries {
   }
 
   // O^T += V^T P over the block; the last columns overlap the ones before where they are no whole tile.
-  void add_values(const KeyBlock<Key, L>& block, std::int64_t tile) {
+  void add_values(const KeyBlock<T, Key>& block, std::int64_t tile, RowsAhead<2>& ahead) {
     L* sums = sums_.row(tile * value_cols_);
     const auto* weights = reinterpret_cast<const typename Op::B*>(scratch_.data());
     for (std::int64_t begin = 0; begin < value_cols_; begin += kTileKeys) {
       const std::int64_t first = std::min(begin, value_cols_ - kTileKeys), repeated = begin - first;
+      ahead.next();
       outer_product<kTileKeys, kVectors, 1, 1>(
           Op(), (block.count + kPair - 1) / kPair, block.values.data + first * kPair, kPair, block.values.stride,
-          weights, lanes(), [&](auto row, auto v, auto sum) HWY_ATTR {
+          weights, lanes(), FromZero<Op>(), [&](auto row, auto v, auto sum) KNOWSCALE_ATTR {
             if (decltype(row)::value < repeated) return;
             L* at = sums + (first + decltype(row)::value) * lanes() + decltype(v)::value * hn::Lanes(D());
             hn::StoreU(hn::Add(hn::LoadU(D(), at), sum), D(), at);
@@ -217,6 +244,7 @@ class ManyQueries {
 
   const AttentionInput<T>& input_;
   QueryRows rows_;
+  L scale_;
   std::int64_t steps_;       // of the first product
   std::int64_t value_cols_;  // of the block
   Matrix<Query> queries_;    // X^T, tile after tile

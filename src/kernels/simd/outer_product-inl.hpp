@@ -2,7 +2,7 @@
 // The one inner loop of all products here: a tile of accumulators, rows x vectors, that stays in registers while it
 // runs over the steps of the inner dimension.
 //
-//   C[r][v] = sum over steps s of broadcast(A(r, s)) * B[s][v]
+//   C[r][v] = start(v) + sum over steps s of broadcast(A(r, s)) * B[s][v]
 //
 // Accumulators are named, not an array: SVE's vectors have no size, and g++ 12 keeps names in registers. With
 // 8 rows x 2 vectors on AVX-512 it ran at .99 of the FMA rate in cache (Zen 5; 4 x 4: .79, 16 x 1: .69; with the
@@ -15,14 +15,16 @@
 #define KNOWSCALE_KERNELS_SIMD_OUTER_PRODUCT_INL
 #endif
 
-#include <hwy/highway.h>
 
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
 #include <utility>
 
-HWY_BEFORE_NAMESPACE();
+#include "core/matrix.hpp"
+#include "kernels/simd/target-inl.hpp"
+
+KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -47,10 +49,9 @@ struct Broadcast {
   using B = T;
   using D = hn::ScalableTag<T>;
   using V = hn::Vec<D>;
-  static HWY_INLINE V zero() { return hn::Zero(D()); }
   static HWY_INLINE V broadcast(const A* a) { return hn::Set(D(), *a); }
   static HWY_INLINE V load(const B* b, std::size_t v) { return hn::LoadU(D(), b + v * hn::Lanes(D())); }
-  static HWY_INLINE V multiply_add(V a, V b, V c) { return hn::MulAdd(a, b, c); }
+  static HWY_INLINE void multiply_add(V a, V b, V& c) { c = hn::MulAdd(a, b, c); }
 };
 
 #if HWY_TARGET != HWY_SCALAR
@@ -62,18 +63,31 @@ struct BroadcastBlock : Broadcast<T> {
 };
 #endif
 
-// What is asked into cache while a product runs: the rows that come next, some cache lines a step.
+// The start of a plain sum.
+template <class Op>
+struct FromZero {
+  template <int v>
+  HWY_INLINE typename Op::V operator()(Constant<v>) const {
+    return hn::Zero(typename Op::D());
+  }
+};
+
+// What is asked into cache while a product runs: rows that come later, so many bytes a step that they are there after
+// `steps` steps. kLocality: 3 the first level, 2 the second.
+template <int kLocality>
 class RowsAhead {
  public:
-  static constexpr std::int64_t kLine = 64;
-
-  // From `rows` on, whose first `bytes` bytes will be read, `stride` bytes apart; `advance` bytes a step.
-  RowsAhead(const void* rows, std::int64_t bytes, std::int64_t stride, std::int64_t advance)
-      : row_(static_cast<const char*>(rows)), bytes_(bytes), stride_(stride), advance_(advance) {}
+  template <class T>
+  RowsAhead(MatrixView<const T> rows, std::int64_t steps)
+      : row_(reinterpret_cast<const char*>(rows.data)),
+        bytes_(rows.cols * static_cast<std::int64_t>(sizeof(T))),
+        stride_(rows.stride * static_cast<std::int64_t>(sizeof(T))),
+        advance_((rows.rows * bytes_ + steps - 1) / steps) {}
 
   HWY_INLINE void next() {
+    constexpr std::int64_t kLine = 64;
     for (due_ += advance_; due_ > 0; due_ -= kLine) {
-      __builtin_prefetch(row_ + at_);
+      __builtin_prefetch(row_ + at_, 0, kLocality);
       at_ += kLine;
       if (at_ >= bytes_) {
         at_ = 0;
@@ -88,7 +102,7 @@ class RowsAhead {
   std::int64_t at_ = 0, due_ = 0;
 };
 
-// One line of each row, a row a step.
+// A line of each row, a row a step, into the first level.
 template <class T>
 struct ColumnAhead {
   const T* at;
@@ -103,17 +117,17 @@ struct ColumnAhead {
 // vector as Constants. There are `groups` >= 1 groups of kInner steps; A(r, s) is at a + r a_row + s / kInner a_group +
 // s % kInner; B[s] at b + s b_step.
 // ahead.next() is called once a group; returns it as it is then.
-template <int kRows, int kVectors, int kInner, int kEmitRows, class Op, class Emit, class Ahead>
+template <int kRows, int kVectors, int kInner, int kEmitRows, class Op, class Start, class Emit, class Ahead>
 HWY_INLINE Ahead outer_product(Op, std::int64_t groups, const typename Op::A* HWY_RESTRICT a, std::int64_t a_row,
                               std::int64_t a_group, const typename Op::B* HWY_RESTRICT b, std::int64_t b_step,
-                              const Emit& emit, Ahead ahead) {
+                              const Start& start, const Emit& emit, Ahead ahead) {
   static_assert(kRows * kVectors <= 16 && kRows % kEmitRows == 0);
-#define KNOWSCALE_ZERO(i) auto c##i = Op::zero();
+#define KNOWSCALE_START(i) auto c##i = start(Constant<i % kVectors>());
 #define KNOWSCALE_STEP(i)                                                                                      \
   if constexpr (i < kRows * kVectors) {                                                                        \
-    c##i = Op::multiply_add(Op::broadcast(a + i / kVectors * a_row + inner), Op::load(b, i % kVectors), c##i); \
+    Op::multiply_add(Op::broadcast(a + i / kVectors * a_row + inner), Op::load(b, i % kVectors), c##i); \
   }
-  KNOWSCALE_EACH_ACCUMULATOR(KNOWSCALE_ZERO)
+  KNOWSCALE_EACH_ACCUMULATOR(KNOWSCALE_START)
   // With a test before the first step g++ 12 copies every accumulator in every step.
   do {
 #pragma GCC unroll 4
@@ -124,15 +138,15 @@ HWY_INLINE Ahead outer_product(Op, std::int64_t groups, const typename Op::A* HW
     ahead.next();
   } while (--groups > 0);
 #undef KNOWSCALE_STEP
-#undef KNOWSCALE_ZERO
+#undef KNOWSCALE_START
 
-  const auto at = [&](auto index) HWY_ATTR {
+  const auto at = [&](auto index) KNOWSCALE_ATTR {
 #define KNOWSCALE_AT(i) \
   if constexpr (decltype(index)::value == i) return c##i;
     KNOWSCALE_EACH_ACCUMULATOR(KNOWSCALE_AT)
 #undef KNOWSCALE_AT
   };
-  const auto emit_group = [&](auto index) HWY_ATTR {
+  const auto emit_group = [&](auto index) KNOWSCALE_ATTR {
     constexpr int kVector = decltype(index)::value % kVectors, kRow = decltype(index)::value / kVectors * kEmitRows;
     constexpr int kFirst = kRow * kVectors + kVector;
     if constexpr (kEmitRows == 1) {
@@ -144,7 +158,7 @@ HWY_INLINE Ahead outer_product(Op, std::int64_t groups, const typename Op::A* HW
            at(Constant<kFirst + 2 * kVectors>()), at(Constant<kFirst + 3 * kVectors>()));
     }
   };
-  [&]<int... i>(std::integer_sequence<int, i...>) HWY_ATTR {
+  [&]<int... i>(std::integer_sequence<int, i...>) KNOWSCALE_ATTR {
     (emit_group(Constant<i>()), ...);
   }(std::make_integer_sequence<int, kRows / kEmitRows * kVectors>());
   return ahead;

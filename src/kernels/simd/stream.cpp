@@ -15,15 +15,18 @@
 #endif
 #include "kernels/simd/many_queries-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
+KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {
 using namespace knowscale::HWY_NAMESPACE;  // NOLINT: of the same target
 
 template <class Queries, class T>
 void stream_past(Queries&& queries, const Stream<T>& stream) {
   auto blocks = queries.blocks(stream.rows.kv_head, stream.key_block);
+  const auto range = [&](std::int64_t begin) -> RowRange {
+    return {std::min(begin, stream.keys.end), std::min(begin + stream.key_block, stream.keys.end)};
+  };
   for (std::int64_t begin = stream.keys.begin; begin < stream.keys.end; begin += stream.key_block) {
-    queries.add(blocks.block({begin, std::min(begin + stream.key_block, stream.keys.end)}));
+    queries.add(blocks.block(range(begin), range(begin + stream.key_block)));
   }
   queries.write(stream.out);
 }

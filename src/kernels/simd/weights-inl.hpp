@@ -13,7 +13,6 @@
 #define KNOWSCALE_KERNELS_SIMD_WEIGHTS_INL
 #endif
 
-#include <hwy/highway.h>
 
 #include <cstdint>
 #include <limits>
@@ -21,8 +20,9 @@
 #include "kernels/simd/exp-inl.hpp"
 #include "kernels/simd/outer_product-inl.hpp"
 #include "kernels/simd/query_rows.hpp"
+#include "kernels/simd/target-inl.hpp"
 
-HWY_BEFORE_NAMESPACE();
+KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
@@ -69,60 +69,55 @@ struct QueriesInBlocks {
 };
 #endif
 
-// Writes weights as they are.
+// Writes weights as they are and adds them to a sum.
 template <class L, int kVectors>
 struct StoreWeights {
   using D = hn::ScalableTag<L>;
   static constexpr int kRows = 1;  // at a time
   L* weights;
   template <class V, class... More>
-  HWY_INLINE void operator()(std::int64_t row, int v, V w, More... more) const {
+  HWY_INLINE void operator()(std::int64_t row, int v, V& sum, V w, More... more) const {
     hn::StoreU(w, D(), weights + (row * kVectors + v) * static_cast<std::int64_t>(hn::Lanes(D())));
-    if constexpr (sizeof...(More) > 0) (*this)(row + 1, v, more...);
+    sum = hn::Add(sum, w);
+    if constexpr (sizeof...(More) > 0) (*this)(row + 1, v, sum, more...);
   }
 };
 
-// Where scores relative to the stabiliser are written: rows of kVectors vectors.
-template <int kVectors, class L>
-HWY_INLINE auto emit_scores(const SoftmaxState<L>& state, L scale, L* scores) {
-  return [=](auto row, auto v, auto... raw) HWY_ATTR {
+// Writes the scores of a tile.
+template <class L, int kVectors>
+struct StoreScores {
+  L* scores;
+  template <class Row, class Vector, class... V>
+  HWY_INLINE void operator()(Row, Vector, V... row_scores) const {
     const hn::ScalableTag<L> d;
-    const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-    const auto r = hn::LoadU(d, state.stabiliser + decltype(v)::value * lanes);
-    StoreWeights<L, kVectors>{scores}(decltype(row)::value, decltype(v)::value,
-                                      hn::MulSub(raw, hn::Set(d, scale), r)...);
-  };
-}
+    L* to = scores + (Row::value * kVectors + Vector::value) * static_cast<std::int64_t>(hn::Lanes(d));
+    ((hn::StoreU(row_scores, d, to), to += kVectors * hn::Lanes(d)), ...);
+  }
+};
 
 // Takes the weights of `tiles` tiles of scores in one pass against the present stabiliser: score_tile(t, emit) calls
-// emit(row of the tile, v, scores...). False, with the state as it was, where some score exceeds the stabiliser by
+// emit(row of the tile, v, scores relative to it...). False, with the state as it was, where some score exceeds the stabiliser by
 // more than the slack or is NaN.
 template <int kTileRows, int kVectors, int kDegree, class L, class ScoreTile, class Store>
-HWY_INLINE bool take_weights(const SoftmaxState<L>& state, L scale, std::int64_t tiles, const ScoreTile& score_tile,
+HWY_INLINE bool take_weights(const SoftmaxState<L>& state, std::int64_t tiles, const ScoreTile& score_tile,
                              const Store& store) {
   const hn::ScalableTag<L> d;
   const hn::RebindToUnsigned<decltype(d)> du;
   const std::size_t lanes = hn::Lanes(d);
-  const auto factor = hn::Set(d, scale);
 #define KNOWSCALE_EACH_VECTOR(X) X(0) X(1) X(2) X(3)
-#define KNOWSCALE_BEGIN(i)                                                           \
-  const auto r##i = hn::LoadU(d, state.stabiliser + (i < kVectors ? i : 0) * lanes); \
-  auto sum##i = hn::Zero(d);                                                         \
+#define KNOWSCALE_BEGIN(i)   \
+  auto sum##i = hn::Zero(d); \
   auto peak##i = hn::Zero(du);
   KNOWSCALE_EACH_VECTOR(KNOWSCALE_BEGIN)
 #undef KNOWSCALE_BEGIN
   for (std::int64_t t = 0; t < tiles; ++t) {
-    score_tile(t, [&](auto row, auto v, auto... raw) HWY_ATTR {
-      const auto take = [&](auto r, auto& sum, auto& peak) HWY_ATTR {
-        const auto weight = [&](auto score) HWY_ATTR {
-          const auto w = exp2_of_small_score<kDegree>(d, hn::MulSub(score, factor, r), peak);
-          sum = hn::Add(sum, w);
-          return w;
-        };
-        store(t * kTileRows + decltype(row)::value, decltype(v)::value, weight(raw)...);
+    score_tile(t, [&](auto row, auto v, auto... scores) KNOWSCALE_ATTR {
+      const auto take = [&](auto& sum, auto& peak) KNOWSCALE_ATTR {
+        store(t * kTileRows + decltype(row)::value, decltype(v)::value, sum,
+              exp2_of_small_score<kDegree>(d, scores, peak)...);
       };
 #define KNOWSCALE_TAKE(i) \
-  if constexpr (decltype(v)::value == i) take(r##i, sum##i, peak##i);
+  if constexpr (decltype(v)::value == i) take(sum##i, peak##i);
       KNOWSCALE_EACH_VECTOR(KNOWSCALE_TAKE)
 #undef KNOWSCALE_TAKE
     });
@@ -172,7 +167,7 @@ HWY_NOINLINE void restabilise(const SoftmaxState<L>& state, L* scores, std::int6
   const auto lowest = hn::Set(d, -std::numeric_limits<L>::infinity());
   for (int v = 0; v < kVectors; ++v) {
     L* column = scores + v * lanes;
-    const auto at = [&](std::int64_t row) HWY_ATTR { return column + row * kVectors * lanes; };
+    const auto at = [&](std::int64_t row) KNOWSCALE_ATTR { return column + row * kVectors * lanes; };
     const auto limit = hn::LoadU(d, mask.limit + v * lanes);
     auto highest = lowest;
     for (std::int64_t row = 0; row < rows; ++row) {
@@ -194,16 +189,14 @@ HWY_NOINLINE void restabilise(const SoftmaxState<L>& state, L* scores, std::int6
 
     auto total = hn::Zero(d);
     for (std::int64_t row = 0; row < rows; row += Store::kRows) {
-      const auto weight = [&](std::int64_t i) HWY_ATTR {
-        const auto w = exp2_of_score<kDegree>(d, hn::Sub(hn::LoadU(d, at(i)), shift));
-        total = hn::Add(total, w);
-        return w;
+      const auto weight = [&](std::int64_t i) KNOWSCALE_ATTR {
+        return exp2_of_score<kDegree>(d, hn::Sub(hn::LoadU(d, at(i)), shift));
       };
-      const auto w = weight(row);
       if constexpr (Store::kRows == 1) {
-        store(row, v, w);
+        store(row, v, total, weight(row));
       } else {
-        store(row, v, w, weight(row + 1));
+        const auto even = weight(row);  // both before either is overwritten
+        store(row, v, total, even, weight(row + 1));
       }
     }
     hn::StoreU(hn::MulAdd(sum, factor, total), d, state.sum + v * lanes);
