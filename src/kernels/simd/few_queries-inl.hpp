@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Few queries: reading the knowledge is the bound, and a query has no lane of its own to spare. A 128-bit block of
-// lanes is a query; its lanes are columns in the first product, then keys, and one load of a key serves all queries.
+// Few queries: reading the knowledge is the bound, and there are not enough for a lane each. A block of 4 or 2 lanes is
+// a query; its lanes are columns in the first product, then keys, and one load of a key serves all queries.
 //
-//   S: for 4 columns at a time, C[key][query block] += (4 columns of the key, repeated) * (4 columns of each query)
-//      then 4 vectors of partial sums fold to one: lanes (query, 4 keys)
+//   S: for 4 (2) columns at a time, C[key][query block] += (columns of the key, repeated) * (columns of each query)
+//      then 4 (2) vectors of partial sums fold to one: lanes (query, key)
 //   P: 2^(S - r), kept as [key / 4][query][key % 4]
 //   O[query][c] += P[query][key] * V[key][c]      lanes are columns, the weight is broadcast
 //
+// With lanes of 512 bits in f32, 4 queries fill a vector with blocks of 4, 8 queries two; 16 queries fill two with
+// blocks of 2, which need a third of the folding (n = 16: .85 of the FMA rate in cache; .79 with four vectors of 4).
 // bf16 is widened in registers: the even and the odd columns of a vector are its words shifted and masked. Included
 // again for every target.
 // NOLINTNEXTLINE: toggled include guard
@@ -40,7 +42,8 @@ HWY_INLINE hn::Vec<hn::ScalableTag<float>> odd_columns(DU du, hn::Vec<DU> words)
   return hn::BitCast(hn::ScalableTag<float>(), hn::And(words, hn::Set(du, 0xffff0000u)));
 }
 
-// Blocks of 8 columns of bf16 against f32 queries: a step of a query is a vector of even and one of odd columns.
+// Blocks of 2 kBlock columns of bf16 against f32 queries: a step of a query is a vector of even and one of odd columns.
+template <int kBlock>
 struct BroadcastBlockOfBf16 {
   using A = Bf16;
   using B = float;
@@ -48,8 +51,7 @@ struct BroadcastBlockOfBf16 {
   using DU = hn::ScalableTag<std::uint32_t>;
   using V = hn::Vec<D>;
   static HWY_INLINE hn::Vec<DU> broadcast(const A* a) {
-    const hn::Repartition<std::uint16_t, DU> d16;
-    return hn::BitCast(DU(), hn::LoadDup128(d16, reinterpret_cast<const std::uint16_t*>(a)));
+    return repeat_bytes<4 * kBlock, std::uint32_t>(a);
   }
   static HWY_INLINE const B* load(const B* b, std::size_t v) { return b + 2 * v * hn::Lanes(D()); }
   static HWY_INLINE void multiply_add(hn::Vec<DU> a, const B* b, V& c) {
@@ -74,22 +76,27 @@ struct BroadcastOnBf16 : Broadcast<float> {
 template <class L>
 struct FewSingleNumbers {
   using Key = L;
-  using KeyOp = BroadcastBlock<L>;
+  template <int kBlock>
+  using KeyOp = BroadcastBlock<L, kBlock>;
   using ValueOp = Broadcast<L>;
   static constexpr int kPair = 1;  // columns of the knowledge a lane holds
 };
 struct FewBf16 {
   using Key = Bf16;
-  using KeyOp = BroadcastBlockOfBf16;
+  template <int kBlock>
+  using KeyOp = BroadcastBlockOfBf16<kBlock>;
   using ValueOp = BroadcastOnBf16;
   static constexpr int kPair = 2;
 };
 
-// Four (f64: two) vectors of partial sums, one a key, to one whose blocks hold the keys' sums.
-template <class V>
-HWY_INLINE V fold(V a, V b) {  // f64
-  const hn::DFromV<V> d;
+// Two (four) vectors of partial sums, one a key, to one whose blocks hold the keys' sums.
+HWY_INLINE hn::Vec<hn::ScalableTag<double>> fold(hn::Vec<hn::ScalableTag<double>> a,
+                                                 hn::Vec<hn::ScalableTag<double>> b) {
+  const hn::ScalableTag<double> d;
   return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b));
+}
+HWY_INLINE hn::Vec<hn::ScalableTag<float>> fold(hn::Vec<hn::ScalableTag<float>> a, hn::Vec<hn::ScalableTag<float>> b) {
+  return hn::Add(hn::OddEven(hn::DupEven(b), a), hn::OddEven(b, hn::DupOdd(a)));
 }
 template <class V>
 HWY_INLINE V fold(V a, V b, V c, V e) {
@@ -100,26 +107,22 @@ HWY_INLINE V fold(V a, V b, V c, V e) {
                  hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ce)));
 }
 
-// The most rows that FewQueries takes.
+// The most rows that FewQueries takes: what two vectors hold with blocks of 2.
 template <class L>
 HWY_INLINE std::int64_t most_few_queries() {
-  constexpr int kLargest = kAccumulators / (16 / static_cast<int>(sizeof(L))) < 4
-                               ? kAccumulators / (16 / static_cast<int>(sizeof(L)))
-                               : 4;
-  return kLargest * static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<L>()) * sizeof(L) / 16);
+  return static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<L>()));
 }
 
-// kVectors x (blocks a vector) queries.
-template <class T, class Numbers, int kVectors>
+// kVectors x (lanes / kBlock) queries.
+template <class T, class Numbers, int kVectors, int kBlock>
 class FewQueries {
   using L = Accumulator<T>;
   using Key = typename Numbers::Key;
-  using KeyOp = typename Numbers::KeyOp;
+  using KeyOp = typename Numbers::template KeyOp<kBlock>;
   using ValueOp = typename Numbers::ValueOp;
   using D = hn::ScalableTag<L>;
-  using Layout = QueriesInBlocks<L>;
-  static constexpr int kBlock = 16 / sizeof(L);                   // lanes of a 128-bit block
-  static constexpr int kBlockColumns = kBlock * Numbers::kPair;   // columns that it stands for in the first product
+  using Layout = QueriesInBlocks<L, kBlock>;
+  static constexpr int kBlockColumns = kBlock * Numbers::kPair;  // that a block stands for in the first product
   static constexpr int kTileKeys = kAccumulators / kVectors;
   static constexpr int kTileRows = kTileKeys / kBlock;
   using Blocks = KeyBlocks<T, Key, false>;

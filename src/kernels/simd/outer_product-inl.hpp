@@ -55,11 +55,24 @@ struct Broadcast {
 };
 
 #if HWY_TARGET != HWY_SCALAR
-// A holds blocks of 16 bytes that are repeated in every 128-bit block of a vector.
-template <class T>
+// kBytes bytes (16 or 8) repeated through a vector of T.
+template <int kBytes, class T>
+HWY_INLINE hn::Vec<hn::ScalableTag<T>> repeat_bytes(const void* from) {
+  const hn::ScalableTag<T> d;
+  if constexpr (kBytes == 16) {
+    return hn::LoadDup128(d, static_cast<const T*>(from));
+  } else {
+    double both;
+    std::memcpy(&both, from, sizeof(both));
+    return hn::BitCast(d, hn::Set(hn::ScalableTag<double>(), both));
+  }
+}
+
+// A holds blocks of kBlock numbers that are repeated through a vector.
+template <class T, int kBlock>
 struct BroadcastBlock : Broadcast<T> {
   using typename Broadcast<T>::D;
-  static HWY_INLINE hn::Vec<D> broadcast(const T* a) { return hn::LoadDup128(D(), a); }
+  static HWY_INLINE hn::Vec<D> broadcast(const T* a) { return repeat_bytes<kBlock * sizeof(T), T>(a); }
 };
 #endif
 

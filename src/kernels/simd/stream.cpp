@@ -18,6 +18,7 @@
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {
 using namespace knowscale::HWY_NAMESPACE;  // NOLINT: of the same target
+namespace hn = hwy::HWY_NAMESPACE;
 
 template <class Queries, class T>
 void stream_past(Queries&& queries, const Stream<T>& stream) {
@@ -32,13 +33,10 @@ void stream_past(Queries&& queries, const Stream<T>& stream) {
 }
 
 #if HWY_TARGET != HWY_SCALAR
-template <class Numbers, int kVectors, class T>
+template <class Numbers, int kVectors, int kBlock, class T>
 void stream_past_few(const Stream<T>& stream) {
-  using InPlace = FewQueries<T, Numbers, kVectors>;
-  using Copied = FewQueries<T, FewSingleNumbers<Accumulator<T>>, kVectors>;
-  if constexpr (kVectors < 4 && 2 * kVectors * 16 / sizeof(Accumulator<T>) <= kAccumulators) {
-    if (!InPlace::takes(stream.rows.count)) return stream_past_few<Numbers, 2 * kVectors>(stream);
-  }
+  using InPlace = FewQueries<T, Numbers, kVectors, kBlock>;
+  using Copied = FewQueries<T, FewSingleNumbers<Accumulator<T>>, kVectors, kBlock>;
   if constexpr (!std::is_same_v<InPlace, Copied>) {
     if (!InPlace::in_place(stream.input.shape)) {
       return stream_past(Copied(stream.input, stream.rows, stream.key_block), stream);
@@ -47,15 +45,23 @@ void stream_past_few(const Stream<T>& stream) {
   stream_past(InPlace(stream.input, stream.rows, stream.key_block), stream);
 }
 
+// In the fewest lanes that hold the queries.
+template <class T>
+void stream_past_few(const Stream<T>& stream) {
+  using L = Accumulator<T>;
+  using Numbers = std::conditional_t<std::is_same_v<T, Bf16>, FewBf16, FewSingleNumbers<L>>;
+  constexpr int kLargestBlock = 16 / sizeof(L);
+  const std::int64_t rows = stream.rows.count, lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<L>()));
+  if (rows <= lanes / kLargestBlock) return stream_past_few<Numbers, 1, kLargestBlock>(stream);
+  if (rows <= 2 * lanes / kLargestBlock) return stream_past_few<Numbers, 2, kLargestBlock>(stream);
+  stream_past_few<Numbers, 2, 2>(stream);
+}
 #endif
 
 template <class T>
 void choose(const Stream<T>& stream) {
 #if HWY_TARGET != HWY_SCALAR
-  if (stream.rows.count <= most_few_queries<Accumulator<T>>()) {
-    using Numbers = std::conditional_t<std::is_same_v<T, Bf16>, FewBf16, FewSingleNumbers<Accumulator<T>>>;
-    return stream_past_few<Numbers, 1>(stream);
-  }
+  if (stream.rows.count <= most_few_queries<Accumulator<T>>()) return stream_past_few(stream);
 #endif
 #if KNOWSCALE_HAVE_DOT_OF_PAIRS
   if constexpr (std::is_same_v<T, Bf16>) {

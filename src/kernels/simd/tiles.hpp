@@ -18,13 +18,14 @@ struct Tiles {
   std::int64_t keys = 0;     // whose weights for a tile of queries stay in the first
 };
 
-Tiles choose_tiles(const HeadShape& shape, std::int64_t rows, std::int64_t lane_bytes, const CacheSizes& caches,
-                   const TileSizes& forced);
+// For `rows` query rows of a key/value head, numbers stored in stored_bytes and computed with in lane_bytes.
+Tiles choose_tiles(const HeadShape& shape, std::int64_t rows, std::int64_t stored_bytes, std::int64_t lane_bytes,
+                   const CacheSizes& caches, const TileSizes& forced);
 
 template <class T>
 Tiles choose_tiles(const AttentionInput<T>& input) {
   const std::int64_t rows = input.queries.rows * (input.shape.heads / input.shape.kv_heads);
-  return choose_tiles(input.shape, rows, sizeof(Accumulator<T>), cache_sizes(), input.tiles);
+  return choose_tiles(input.shape, rows, sizeof(T), sizeof(Accumulator<T>), cache_sizes(), input.tiles);
 }
 
 // What one thread takes at most with these.

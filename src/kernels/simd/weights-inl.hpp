@@ -49,23 +49,25 @@ struct QueriesInLanes {
 };
 
 #if HWY_TARGET != HWY_SCALAR
-// A 128-bit block of lanes is a query, its lanes are consecutive keys.
-template <class L>
+// kBlock lanes (2, or 4 of f32) are a query, each of them one of consecutive keys.
+template <class L, int kBlock>
 struct QueriesInBlocks {
   using D = hn::ScalableTag<L>;
   using V = hn::Vec<D>;
-  static constexpr int kKeysARow = 16 / sizeof(L);
-  static HWY_INLINE V neighbour(V v, Constant<4>) { return hn::Shuffle2301(v); }
-  static HWY_INLINE V neighbour(V v, Constant<8>) { return hn::Shuffle01(v); }
+  static constexpr int kKeysARow = kBlock;
   static HWY_INLINE V spread_max(V v) {
-    if constexpr (sizeof(L) == 4) v = hn::Max(v, hn::Shuffle1032(v));
-    return hn::Max(v, neighbour(v, Constant<sizeof(L)>()));
+    if constexpr (kBlock == 4) v = hn::Max(v, hn::Shuffle1032(v));
+    return hn::Max(v, swap_neighbours(v, L()));
   }
   static HWY_INLINE V spread_sum(V v) {
-    if constexpr (sizeof(L) == 4) v = hn::Add(v, hn::Shuffle1032(v));
-    return hn::Add(v, neighbour(v, Constant<sizeof(L)>()));
+    if constexpr (kBlock == 4) v = hn::Add(v, hn::Shuffle1032(v));
+    return hn::Add(v, swap_neighbours(v, L()));
   }
-  static HWY_INLINE V per_key(const L* p) { return hn::LoadDup128(D(), p); }
+  static HWY_INLINE V per_key(const L* p) { return repeat_bytes<kBlock * sizeof(L), L>(p); }
+
+ private:
+  static HWY_INLINE V swap_neighbours(V v, float) { return hn::Shuffle2301(v); }
+  static HWY_INLINE V swap_neighbours(V v, double) { return hn::Shuffle01(v); }
 };
 #endif
 
@@ -104,7 +106,7 @@ HWY_INLINE bool take_weights(const SoftmaxState<L>& state, std::int64_t tiles, c
   const hn::ScalableTag<L> d;
   const hn::RebindToUnsigned<decltype(d)> du;
   const std::size_t lanes = hn::Lanes(d);
-#define KNOWSCALE_EACH_VECTOR(X) X(0) X(1) X(2) X(3)
+#define KNOWSCALE_EACH_VECTOR(X) X(0) X(1)
 #define KNOWSCALE_BEGIN(i)   \
   auto sum##i = hn::Zero(d); \
   auto peak##i = hn::Zero(du);
@@ -122,10 +124,8 @@ HWY_INLINE bool take_weights(const SoftmaxState<L>& state, std::int64_t tiles, c
 #undef KNOWSCALE_TAKE
     });
   }
-  auto peak = hn::Max(peak0, peak1);
-  if constexpr (kVectors > 2) peak = hn::Max(peak, hn::Max(peak2, peak3));
   const auto limit = hn::BitCast(du, hn::Set(d, kRounder<L> + static_cast<L>(kSlack)));
-  if (!hn::AllFalse(du, hn::Gt(peak, limit))) return false;
+  if (!hn::AllFalse(du, hn::Gt(hn::Max(peak0, peak1), limit))) return false;
 #define KNOWSCALE_END(i)                                          \
   if constexpr (i < kVectors) {                                   \
     L* total = state.sum + i * lanes;                             \
