@@ -58,7 +58,7 @@ struct AttentionInput {
 
 // Partial state of n queries x h heads: row i h + head holds [o_0 .. o_{dv-1} | l | m] where
 //   l = sum_k exp(s_k - m),   o = sum_k exp(s_k - m) v_k   over the keys seen so far,
-// and m, what the scores s_k are relative to, is their maximum or a score at most 8 log 2 below it: a kernel need not
+// and m, what the scores s_k are relative to, is their maximum or a score at most 32 log 2 below it: a kernel need not
 // follow the maximum at every step, and nothing that reads a state needs to know which it is.
 // Rows are contiguous, so that a row is one element of a message. The identity (no key seen) is
 // o = 0, l = 0, m = -inf; lse = m + log l.

@@ -125,6 +125,7 @@ class FewQueries {
   static constexpr int kBlockColumns = kBlock * Numbers::kPair;  // that a block stands for in the first product
   static constexpr int kTileKeys = kAccumulators / kVectors;
   static constexpr int kTileRows = kTileKeys / kBlock;
+  static constexpr int kMostRows = kAccumulators / 2;  // of a product with values, whose columns are at least two vectors
   using Blocks = KeyBlocks<T, Key, false>;
 
  public:
@@ -149,18 +150,18 @@ class FewQueries {
   }
 
   Blocks blocks(std::int64_t kv_head, std::int64_t block_keys) const {
-    return Blocks(input_, kv_head, block_keys, kTileKeys, kBlockColumns, lanes() * Numbers::kPair);
+    return Blocks(input_, kv_head, block_keys, kTileKeys, kBlockColumns, lanes() * Numbers::kPair, false);
   }
 
   void add(const KeyBlock<T, Key>& block) {
     if (!take_weights_of(block)) return;
     const std::int64_t rows = rows_.count;
-    const std::int64_t passes = (rows + 7) / 8 * std::max<std::int64_t>(value_cols_ / lanes() * std::min<std::int64_t>(rows, 8) / kAccumulators, 1);
+    const std::int64_t passes = (rows + kMostRows - 1) / kMostRows * std::max<std::int64_t>(value_cols_ / lanes() * std::min<std::int64_t>(rows, kMostRows) / kAccumulators, 1);
     RowsAhead<3> ahead(block.next_keys, passes * (block.count + kBlock - 1) / kBlock);
     if (rows == 1) return add_values<1>(block, 0, ahead);
     if (rows == 2) return add_values<2>(block, 0, ahead);
     if (rows <= 4) return add_values<4>(block, 0, ahead);
-    for (std::int64_t first = 0; first < rows; first += 8) add_values<8>(block, first, ahead);
+    for (std::int64_t first = 0; first < rows; first += kMostRows) add_values<kMostRows>(block, first, ahead);
   }
 
   void write(Partial<L>& out) {

@@ -106,9 +106,10 @@ class KeyBlocks {
 
  public:
   // Blocks of at most block_keys keys in tiles of tile_keys. Where the products read whole vectors (blocks) of
-  // key_width or value_width numbers, rows that are no multiple are copied and padded; so are rows of another type.
+  // key_width or value_width numbers, rows that are no multiple are copied and padded; so are rows of another type, and
+  // with `compact` rows that do not lie one behind the other: those of one of several heads share few sets of a cache.
   KeyBlocks(const AttentionInput<T>& input, std::int64_t kv_head, std::int64_t block_keys, std::int64_t tile_keys,
-            std::int64_t key_width, std::int64_t value_width)
+            std::int64_t key_width, std::int64_t value_width, bool compact)
       : mask_(input.mask),
         keys_(input.keys.slice_cols(kv_head * input.shape.key_dim, input.shape.key_dim)),
         values_(input.values.slice_cols(kv_head * input.shape.value_dim, input.shape.value_dim)),
@@ -116,10 +117,10 @@ class KeyBlocks {
     const std::int64_t rows = round_up(block_keys, tile_keys);
     const std::int64_t key_cols = round_up(keys_.cols, key_width), value_cols = round_up(values_.cols, value_width);
     tail_ = Matrix<E>(tile_keys, key_cols);
-    if (!std::is_same_v<T, E> || key_cols != keys_.cols) key_copy_ = Matrix<E>(rows, key_cols);
+    if (!std::is_same_v<T, E> || key_cols != keys_.cols || (compact && keys_.cols != keys_.stride)) key_copy_ = Matrix<E>(rows, key_cols);
     if (kPairValues) {
       value_copy_ = Matrix<E>((rows + 1) / 2, 2 * value_cols);
-    } else if (!std::is_same_v<T, E> || value_cols != values_.cols) {
+    } else if (!std::is_same_v<T, E> || value_cols != values_.cols || (compact && values_.cols != values_.stride)) {
       value_copy_ = Matrix<E>(rows, value_cols);
     }
     position_ = Matrix<L>(1, rows);

@@ -90,6 +90,7 @@ class ManyQueries {
   static constexpr int kVectors = 2;
   static constexpr int kTileKeys = kAccumulators / kVectors;  // and columns of the second product
   static constexpr int kPair = Numbers::kPair;
+  static constexpr std::int64_t kCompactRows = 64;  // that make up for copying a block
   static constexpr std::int64_t kRowsAhead = 16;  // of values; 8: 2 % slower, none: 4 %
   using Blocks = KeyBlocks<T, Key, kPair == 2>;
 
@@ -116,7 +117,8 @@ class ManyQueries {
   }
 
   Blocks blocks(std::int64_t kv_head, std::int64_t block_keys) const {
-    return Blocks(input_, kv_head, block_keys, kTileKeys, kPair, input_.shape.value_dim < kTileKeys ? kTileKeys : 1);
+    return Blocks(input_, kv_head, block_keys, kTileKeys, kPair,
+                  input_.shape.value_dim < kTileKeys ? kTileKeys : 1, rows_.count >= kCompactRows);
   }
 
   void add(const KeyBlock<T, Key>& block) {
@@ -191,7 +193,12 @@ class ManyQueries {
       masked = block.count % kTileKeys != 0 || !input_.mask.visible.empty() ||
                visible_limit(input_.mask, first, block.begin, block.count) < block.count;
     }
-    if (!masked && all_seen<QueriesInLanes<L>, kVectors>(state) &&
+    const auto stabilised = [&] {
+      if (all_seen<QueriesInLanes<L>, kVectors>(state)) return true;
+      score_tile(0, StoreScores<L, kVectors>{scratch_.data()});
+      return seed<QueriesInLanes<L>, kVectors>(state, scratch_.data(), kTileKeys);
+    };
+    if (!masked && stabilised() &&
         take_weights<kTileKeys, kVectors, Numbers::kWeightDegree>(state, key_tiles, score_tile, store)) {
       return true;
     }

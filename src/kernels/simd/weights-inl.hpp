@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // From scores to softmax weights, block of keys by block of keys, with a lazy stabiliser: the exponential is taken of
-// scores relative to r, which follows the maximum only when a score exceeds it by 2^8 (FlashAttention-4 rescales as
-// rarely), so that nearly always the weights leave the registers of the product once, finished.
+// scores relative to r, which follows the maximum only when a score exceeds it by far (as rarely rescales
+// FlashAttention-4), so that nearly always the weights leave the registers of the product once, finished.
 //
 // Scores of a block are rows of kVectors vectors; vector v of every row belongs to the same queries. Scores and
 // stabilisers are in units of log 2. Included again for every target.
@@ -34,8 +34,10 @@ struct SoftmaxState {
   L* sum;         // sum_k 2^(s_k - r)
 };
 
-// Scores above the stabiliser by more than this make it follow: weights stay under 2^8, sums far from overflow.
-inline constexpr double kSlack = 8;
+// Scores above the stabiliser by more than this make it follow. Weights stay under 2^32, and sums of them, over any
+// number of keys and values up to 2^60, far from overflow; floating-point numbers are as exact there as near 1. (With
+// 2^8 every query that has itself among the keys makes it follow: |x|^2 / sqrt(d) log2(e) is 12 at d = 64.)
+inline constexpr double kSlack = 32;
 
 // A lane is a query, a row is a key.
 template <class L>
@@ -147,6 +149,30 @@ HWY_INLINE bool all_seen(const SoftmaxState<L>& state) {
     if (!hn::AllFalse(d, hn::Lt(sum, hn::Set(d, static_cast<L>(.5))))) return false;
   }
   return true;
+}
+
+// Gives queries without a stabiliser the maximum of `rows` rows of scores. False where one has no finite score there.
+template <class Layout, int kVectors, class L>
+HWY_NOINLINE bool seed(const SoftmaxState<L>& state, const L* scores, std::int64_t rows) {
+  const hn::ScalableTag<L> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto lowest = hn::Set(d, -std::numeric_limits<L>::infinity());
+  bool all = true;
+  for (int v = 0; v < kVectors; ++v) {
+    auto highest = lowest;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      highest = hn::Max(highest, hn::LoadU(d, scores + (row * kVectors + v) * lanes));
+    }
+    highest = Layout::spread_max(highest);
+    const auto unseen = hn::Lt(Layout::spread_sum(hn::LoadU(d, state.sum + v * lanes)), hn::Set(d, static_cast<L>(.5)));
+    const auto r = hn::LoadU(d, state.stabiliser + v * lanes);
+    hn::StoreU(hn::IfThenElse(unseen, hn::Add(r, highest), r), d, state.stabiliser + v * lanes);
+    // An infinite or NaN maximum makes the difference NaN.
+    const auto difference = hn::IfThenElseZero(unseen, hn::Sub(highest, highest));
+    all = all && hn::AllTrue(d, hn::Eq(difference, hn::Zero(d)));
+    if (!all) hn::StoreU(r, d, state.stabiliser + v * lanes);
+  }
+  return all;
 }
 
 // What hides scores of a block from queries: key k (counted in the block) is seen where position[k] < limit[lane].
