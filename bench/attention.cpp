@@ -39,7 +39,7 @@ void attention(benchmark::State& state, const Kernel<T>& kernel, Size size, int 
   const Matrix<T> queries = random_matrix<T>(size.n, size.d, Stream::queries);
   const Matrix<T> keys = random_matrix<T>(size.m, size.d, Stream::keys);
   const Matrix<T> values = random_matrix<T>(size.m, size.d, Stream::values);
-  const T scale = static_cast<T>(1 / std::sqrt(static_cast<double>(size.d)));
+  const double scale = 1 / std::sqrt(static_cast<double>(size.d));
   Partial<T> out(size.n, shape);
   const double before = fma_rate<T>(threads, 0.1);
   for (auto _ : state) {

@@ -27,14 +27,13 @@ ExitStatus print_ceilings(const Options& options, const Communicator& world) {
 
 void print_list() {
   const KnownNames names = known_names();
-  std::vector<std::string> model_names, precisions;
-  for (const ModelTraits& model : names.models) model_names.push_back(model.name);
+  std::vector<std::string> precisions;
   for (const Precision precision : kPrecisions) precisions.emplace_back(name_of(precision));
   const auto line = [](const char* what, const std::vector<std::string>& all) {
     fmt::print("{:<12}{}\n", what, fmt::join(all, " "));
   };
-  line("models", model_names);
-  line("kernels", names.kernels);
+  line("models", names_of(names.models));
+  line("kernels", names_of(names.kernels));
   line("reductions", names.reductions);
   line("precisions", precisions);
   line("generators", names.generators);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "comm/counts.hpp"
+#include "core/half.hpp"
 
 namespace knowscale {
 namespace {
@@ -60,6 +61,15 @@ MPI_Datatype mpi_type<float>() {
 template <>
 MPI_Datatype mpi_type<double>() {
   return MPI_DOUBLE;
+}
+// As bits: 16-bit numbers are sent, never added.
+template <>
+MPI_Datatype mpi_type<Bf16>() {
+  return MPI_UINT16_T;
+}
+template <>
+MPI_Datatype mpi_type<F16>() {
+  return MPI_UINT16_T;
 }
 template <>
 MPI_Datatype mpi_type<int>() {
@@ -265,6 +275,8 @@ void Communicator::together(const std::function<void()>& local) const {
 template void Communicator::broadcast(std::span<char>, int) const;
 template void Communicator::broadcast(std::span<float>, int) const;
 template void Communicator::broadcast(std::span<double>, int) const;
+template void Communicator::broadcast(std::span<Bf16>, int) const;
+template void Communicator::broadcast(std::span<F16>, int) const;
 template void Communicator::broadcast(std::span<int>, int) const;
 template void Communicator::broadcast(std::span<std::int64_t>, int) const;
 template void Communicator::allreduce(std::span<float>, Combine) const;

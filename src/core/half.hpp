@@ -46,7 +46,8 @@ struct F16 {
   operator float() const {
     const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000) << 16, rest = bits & 0x7fffu;
     if (rest >= 0x7c00) return std::bit_cast<float>(sign | 0x7f800000u | rest << 13);
-    const float size = rest < 0x400 ? static_cast<float>(rest) * 0x1p-24f : std::bit_cast<float>((rest << 13) + (112u << 23));
+    const float size =
+        rest < 0x400 ? static_cast<float>(rest) * 0x1p-24f : std::bit_cast<float>((rest << 13) + (112u << 23));
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(size) | sign);
   }
 };

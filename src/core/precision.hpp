@@ -39,8 +39,17 @@ constexpr double unit_roundoff(Precision precision) {
 
 // Relative error that a kernel may make in a softmax weight beyond the accumulator's: for bf16, weights are rounded to
 // bf16 (2^-9) before they multiply values, and their exponential may be as coarse (2^-13).
-constexpr double weight_roundoff(Precision precision) {
-  return precision == Precision::bf16 ? 0x1p-9 + 0x1p-13 : 0;
+constexpr double weight_roundoff(Precision precision) { return precision == Precision::bf16 ? 0x1p-9 + 0x1p-13 : 0; }
+
+// call(T{}) for the type T that stores numbers of this precision.
+template <class Call>
+auto with_type_of(Precision precision, const Call& call) {
+  switch (precision) {
+    case Precision::f64: return call(double{});
+    case Precision::bf16: return call(Bf16());
+    case Precision::f16: return call(F16());
+    default: return call(float{});
+  }
 }
 
 template <class T>

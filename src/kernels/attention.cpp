@@ -13,14 +13,14 @@ namespace knowscale {
 
 template <class T>
 std::span<const Kernel<T>> kernels() {
-  static constexpr Kernel<T> reference_kernel = {"reference", reference::compute<T>, reference::scratch_bytes};
-  static constexpr Kernel<T> simd_kernel = {"simd", simd::compute<T>, simd::scratch_bytes<T>};
+  static constexpr Kernel<T> reference_kernel = {"reference", false, reference::compute<T>, reference::scratch_bytes};
+  static constexpr Kernel<T> simd_kernel = {"simd", true, simd::compute<T>, simd::scratch_bytes<T>};
   if constexpr (sizeof(T) == 2) {  // BLAS has no 16-bit numbers
     static constexpr std::array<Kernel<T>, 2> table = {{reference_kernel, simd_kernel}};
     return table;
   } else {
     static constexpr std::array<Kernel<T>, 3> table = {
-        {reference_kernel, {"blas", blas::compute<T>, blas::scratch_bytes<T>}, simd_kernel}};
+        {reference_kernel, {"blas", true, blas::compute<T>, blas::scratch_bytes<T>}, simd_kernel}};
     return table;
   }
 }

@@ -25,7 +25,8 @@ struct HeadShape {
   bool operator==(const HeadShape&) const = default;
 };
 
-// Which keys a query may see. A query that sees none has the identity as its state. Values of hidden keys must be finite.
+// Which keys a query may see. A query that sees none has the identity as its state. Values of hidden keys must be
+// finite.
 struct Mask {
   bool causal = false;                    // key k is hidden from query i where k > i + offset
   std::int64_t offset = 0;                // where the first key is not the first token
@@ -105,6 +106,7 @@ void normalise(MatrixView<const T> rows, MatrixView<T> out);
 template <class T>
 struct Kernel {
   std::string_view name;
+  bool tiled;  // heeds TileSizes
   void (*compute)(const AttentionInput<T>& input, Partial<Accumulator<T>>& out, const Threads& threads);
   // Scratch bytes that `compute` takes beyond input and output.
   std::int64_t (*scratch_bytes)(const HeadShape& shape, int threads);

@@ -8,6 +8,8 @@
 #include <functional>
 #include <string>
 
+#include "kernels/simd/attention.hpp"
+
 // Accumulators are arrays of vectors, which the sizeless types of SVE and RVV cannot form.
 #define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
@@ -16,15 +18,17 @@
 // Must come after foreach_target.h.
 #include <hwy/highway.h>
 
-HWY_BEFORE_NAMESPACE();
+#include "kernels/simd/dot_of_pairs-inl.hpp"
+
+KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Independent accumulators: more than latency times pipes (4 x 2), less than the registers.
+// Independent sums: more than latency times pipes (4 x 2), less than the registers.
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_SSE4 || HWY_TARGET == HWY_SSSE3 || HWY_TARGET == HWY_SSE2
-inline constexpr int kAccumulators = 12;
+inline constexpr int kChains = 12;
 #else
-inline constexpr int kAccumulators = 24;
+inline constexpr int kChains = 24;
 #endif
 
 // Runs `rounds` rounds of FMAs and writes the FLOPs of one round; returns a number that depends on all.
@@ -32,14 +36,14 @@ template <class T>
 T multiply_add_rounds(std::int64_t rounds, double* flops_a_round) {
   const hn::ScalableTag<T> d;
   const auto factor = hn::Set(d, static_cast<T>(0.999)), term = hn::Set(d, static_cast<T>(1e-4));
-  hn::Vec<decltype(d)> sums[kAccumulators];
-  for (int i = 0; i < kAccumulators; ++i) sums[i] = hn::Set(d, static_cast<T>(i));
+  hn::Vec<decltype(d)> sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = hn::Set(d, static_cast<T>(i));
   for (std::int64_t round = 0; round < rounds; ++round) {
 #pragma GCC unroll 24
-    for (int i = 0; i < kAccumulators; ++i) sums[i] = hn::MulAdd(sums[i], factor, term);
+    for (int i = 0; i < kChains; ++i) sums[i] = hn::MulAdd(sums[i], factor, term);
   }
-  for (int i = 1; i < kAccumulators; ++i) sums[0] = hn::Add(sums[0], sums[i]);
-  *flops_a_round = 2.0 * kAccumulators * static_cast<double>(hn::Lanes(d));
+  for (int i = 1; i < kChains; ++i) sums[0] = hn::Add(sums[0], sums[i]);
+  *flops_a_round = 2.0 * kChains * static_cast<double>(hn::Lanes(d));
   return hn::GetLane(hn::SumOfLanes(d, sums[0]));
 }
 
@@ -49,6 +53,25 @@ float multiply_add_f32(std::int64_t rounds, double* flops_a_round) {
 
 double multiply_add_f64(std::int64_t rounds, double* flops_a_round) {
   return multiply_add_rounds<double>(rounds, flops_a_round);
+}
+
+float multiply_add_bf16(std::int64_t rounds, double* flops_a_round) {
+#if KNOWSCALE_HAVE_DOT_OF_PAIRS
+  if (simd::has_dot_of_pairs()) {
+    const DotOfPairs::D d;
+    const auto pair = hn::BitCast(d, hn::Set(hn::RebindToUnsigned<DotOfPairs::D>(), 0x3f003f00u));  // 1/2, 1/2
+    DotOfPairs::V sums[kChains];
+    for (int i = 0; i < kChains; ++i) sums[i] = hn::Set(d, static_cast<float>(i));
+    for (std::int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 24
+      for (int i = 0; i < kChains; ++i) DotOfPairs::multiply_add(pair, pair, sums[i]);
+    }
+    for (int i = 1; i < kChains; ++i) sums[0] = hn::Add(sums[0], sums[i]);
+    *flops_a_round = 4.0 * kChains * static_cast<double>(hn::Lanes(d));
+    return hn::GetLane(hn::SumOfLanes(d, sums[0]));
+  }
+#endif
+  return multiply_add_f32(rounds, flops_a_round);
 }
 
 // Reads all of data[0, count); returns a number that depends on every bit.
@@ -79,6 +102,7 @@ namespace {
 
 HWY_EXPORT(multiply_add_f32);
 HWY_EXPORT(multiply_add_f64);
+HWY_EXPORT(multiply_add_bf16);
 HWY_EXPORT(read_all);
 
 float multiply_add(float, std::int64_t rounds, double* flops) {
@@ -87,6 +111,10 @@ float multiply_add(float, std::int64_t rounds, double* flops) {
 
 double multiply_add(double, std::int64_t rounds, double* flops) {
   return HWY_DYNAMIC_DISPATCH(multiply_add_f64)(rounds, flops);
+}
+
+float multiply_add(Bf16, std::int64_t rounds, double* flops) {
+  return HWY_DYNAMIC_DISPATCH(multiply_add_bf16)(rounds, flops);
 }
 
 // The work cannot be removed: its result goes to memory that the compiler must write.
@@ -136,6 +164,7 @@ double fma_rate(const Threads& threads, double seconds) {
 
 template double fma_rate<float>(const Threads&, double);
 template double fma_rate<double>(const Threads&, double);
+template double fma_rate<Bf16>(const Threads&, double);
 
 double read_rate(const Threads& threads, std::span<const double> buffer, double seconds) {
   const auto count = static_cast<std::int64_t>(buffer.size());

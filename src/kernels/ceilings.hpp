@@ -11,7 +11,8 @@
 namespace knowscale {
 
 // FLOP/s of independent fused multiply-adds on the widest vectors, all threads together (2 FLOP an FMA and
-// lane); best of several short runs over about `seconds`.
+// lane); best of several short runs over about `seconds`. Of Bf16: of products of pairs with sums in f32 where the CPU
+// has them (4 FLOP a lane), else that of float.
 template <class T>
 double fma_rate(const Threads& threads, double seconds);
 

@@ -11,11 +11,16 @@ namespace knowscale {
 
 template <class T>
 std::span<const Model<T>> models() {
-  static constexpr std::array<Model<T>, 2> table = {{
-      {"knowledge", true, false, knowledge_model::prepare<T>, knowledge_model::cost<T>},
-      {"lstm", false, true, lstm_model::prepare<T>, lstm_model::cost<T>},
-  }};
-  return table;
+  static constexpr Model<T> knowledge = {"knowledge", true, false, knowledge_model::prepare<T>,
+                                         knowledge_model::cost<T>};
+  if constexpr (sizeof(T) == 2) {  // the LSTM computes in the format it stores
+    static constexpr std::array<Model<T>, 1> table = {{knowledge}};
+    return table;
+  } else {
+    static constexpr std::array<Model<T>, 2> table = {
+        {knowledge, {"lstm", false, true, lstm_model::prepare<T>, lstm_model::cost<T>}}};
+    return table;
+  }
 }
 
 template <class T>
@@ -26,14 +31,20 @@ const Model<T>& model_by_name(std::string_view name) {
 template <class T>
 Backend<T> backend_of(const Case& c) {
   if (!model_by_name<T>(c.model).attends) return {};
-  return {&kernel_by_name<T>(c.kernel), &reduction_by_name<T>(c.reduction)};
+  return {&kernel_by_name<T>(c.kernel), &reduction_by_name<Accumulator<T>>(c.reduction)};
 }
 
 template std::span<const Model<float>> models();
-template std::span<const Model<double>> models();
 template const Model<float>& model_by_name(std::string_view);
-template const Model<double>& model_by_name(std::string_view);
 template Backend<float> backend_of(const Case&);
+template std::span<const Model<double>> models();
+template const Model<double>& model_by_name(std::string_view);
 template Backend<double> backend_of(const Case&);
+template std::span<const Model<Bf16>> models();
+template const Model<Bf16>& model_by_name(std::string_view);
+template Backend<Bf16> backend_of(const Case&);
+template std::span<const Model<F16>> models();
+template const Model<F16>& model_by_name(std::string_view);
+template Backend<F16> backend_of(const Case&);
 
 }  // namespace knowscale

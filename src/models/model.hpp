@@ -34,7 +34,7 @@ struct Problem {
   const Threads& threads;
 };
 
-// This rank's part of the output: rows `rows` of the (B n) x d result.
+// This rank's part of the output: rows `rows` of the (B n) x d result. T: what the model computes in.
 template <class T>
 struct Output {
   RowRange rows;
@@ -48,14 +48,14 @@ class PreparedModel {
   // Computes the output once more. Collective over the problem's communicator, blocking.
   virtual Phases run() = 0;
   // Of the last run.
-  virtual Output<T> output() const = 0;
+  virtual Output<Accumulator<T>> output() const = 0;
 };
 
 // The attention back end of a case; a model that does not attend ignores it.
 template <class T>
 struct Backend {
   const Kernel<T>* kernel = nullptr;
-  const Reduction<T>* reduction = nullptr;
+  const Reduction<Accumulator<T>>* reduction = nullptr;
 };
 
 // What one run of a case costs, over all ranks unless said.
@@ -76,7 +76,7 @@ struct Model {
   Cost (*cost)(const Case& c, const Backend<T>& backend);
 };
 
-// All models of this build, in the order of their table in the README.
+// All models of this build for numbers stored as T, in the order of their table in the README.
 template <class T>
 std::span<const Model<T>> models();
 

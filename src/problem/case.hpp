@@ -23,7 +23,7 @@ struct Case {
   std::string study;
   std::string knowledge = "gaussian";  // a generator's name or the path of a knowledge-set file
   std::string model;
-  std::string kernel = "blas";
+  std::string kernel = "simd";
   std::string reduction = "packed";
   Precision precision = Precision::f32;
   std::int64_t n = 512;    // queries a sequence
@@ -34,6 +34,7 @@ struct Case {
   std::int64_t hidden = 0;  // H of an LSTM
   double scale = 0;         // b, resolved: 1 / sqrt(d / heads) unless the campaign says otherwise
   std::int64_t batch = 1;   // sequences
+  TileSizes tiles;          // as forced by the campaign
   int ranks = 1;
   int threads = 1;  // a rank, resolved
   Scaling scaling = Scaling::strong;

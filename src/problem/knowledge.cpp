@@ -27,9 +27,9 @@ template <class T>
 void require_finite(const Matrix<T>& matrix, const std::string& path, const char* dataset, std::int64_t first_row) {
   for (std::int64_t i = 0; i < matrix.rows(); ++i) {
     for (std::int64_t j = 0; j < matrix.cols(); ++j) {
-      require(std::isfinite(matrix(i, j)), ExitStatus::resource,
+      require(std::isfinite(static_cast<double>(matrix(i, j))), ExitStatus::resource,
               fmt::format("{}: {} row {} column {} is {}: remove or mend that vector", path, dataset, first_row + i, j,
-                          matrix(i, j)));
+                          static_cast<double>(matrix(i, j))));
     }
   }
 }
@@ -68,5 +68,7 @@ KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm) {
 
 template KnowledgeShard<float> load_knowledge(const Case&, const Communicator&);
 template KnowledgeShard<double> load_knowledge(const Case&, const Communicator&);
+template KnowledgeShard<Bf16> load_knowledge(const Case&, const Communicator&);
+template KnowledgeShard<F16> load_knowledge(const Case&, const Communicator&);
 
 }  // namespace knowscale

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "core/half.hpp"
 #include "problem/h5.hpp"
 
 namespace knowscale {
@@ -14,10 +15,8 @@ namespace {
 
 constexpr const char* kFormat = "knowscale knowledge set";
 
-template <class T>
-hid_t native_type() {
-  return sizeof(T) == 4 ? H5T_NATIVE_FLOAT : H5T_NATIVE_DOUBLE;
-}
+hid_t native_type(float) { return H5T_NATIVE_FLOAT; }
+hid_t native_type(double) { return H5T_NATIVE_DOUBLE; }
 
 // The extents of a dataset that must be a matrix of these many columns.
 std::vector<std::int64_t> matrix_extents(const h5::Id& file, const char* name, std::int64_t columns) {
@@ -44,15 +43,27 @@ h5::Id select_rows(const h5::Id& dataset, RowRange rows, std::int64_t columns) {
 
 // Reads rows of an open dataset into `out`, with the given transfer properties.
 template <class T>
-void read_rows(const h5::Id& dataset, RowRange rows, Matrix<T>& out, hid_t transfer) {
+void read_numbers(const h5::Id& dataset, RowRange rows, Matrix<T>& out, hid_t transfer) {
   const h5::Id from = select_rows(dataset, rows, out.cols());
   const hsize_t sizes[] = {static_cast<hsize_t>(std::max<std::int64_t>(rows.size(), 1)),
                            static_cast<hsize_t>(out.cols())};
   const h5::Id to(H5Screate_simple(2, sizes, nullptr), H5Sclose);
   if (rows.size() == 0) H5Sselect_none(to);
   T nothing{};
-  h5::check(H5Dread(dataset, native_type<T>(), to, from, transfer, rows.size() == 0 ? &nothing : out.data()),
+  h5::check(H5Dread(dataset, native_type(T{}), to, from, transfer, rows.size() == 0 ? &nothing : out.data()),
             h5::file_name(dataset), fmt::format("read rows {} to {}", rows.begin, rows.end));
+}
+
+// The same; 16-bit formats, which HDF5 has no type for, by way of f32.
+template <class T>
+void read_rows(const h5::Id& dataset, RowRange rows, Matrix<T>& out, hid_t transfer) {
+  if constexpr (sizeof(T) == 2) {
+    Matrix<float> numbers(out.rows(), out.cols());
+    read_numbers(dataset, rows, numbers, transfer);
+    std::transform(numbers.data(), numbers.data() + numbers.size(), out.data(), [](float x) { return T(x); });
+  } else {
+    read_numbers(dataset, rows, out, transfer);
+  }
 }
 
 template <class Number>
@@ -128,6 +139,10 @@ void read_tokens(const std::string& path, Matrix<T>& out) {
 
 template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<float>&, const Communicator&);
 template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<double>&, const Communicator&);
+template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<Bf16>&, const Communicator&);
+template void read_tokens(const std::string&, Matrix<Bf16>&);
+template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<F16>&, const Communicator&);
+template void read_tokens(const std::string&, Matrix<F16>&);
 template void read_tokens(const std::string&, Matrix<float>&);
 template void read_tokens(const std::string&, Matrix<double>&);
 

@@ -26,9 +26,9 @@ template <class T>
 void read(const Case& c, Matrix<T>& queries) {
   read_tokens(c.knowledge, queries);
   for (std::int64_t i = 0; i < queries.size(); ++i) {
-    require(std::isfinite(queries.data()[i]), ExitStatus::resource,
+    require(std::isfinite(static_cast<double>(queries.data()[i])), ExitStatus::resource,
             fmt::format("{}: /sequences holds {} in the vector of token {}: remove or mend it", c.knowledge,
-                        queries.data()[i], i / c.d));
+                        static_cast<double>(queries.data()[i]), i / c.d));
   }
 }
 
@@ -50,5 +50,7 @@ Matrix<T> load_queries(const Case& c, const Communicator& comm) {
 
 template Matrix<float> load_queries(const Case&, const Communicator&);
 template Matrix<double> load_queries(const Case&, const Communicator&);
+template Matrix<Bf16> load_queries(const Case&, const Communicator&);
+template Matrix<F16> load_queries(const Case&, const Communicator&);
 
 }  // namespace knowscale

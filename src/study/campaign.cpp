@@ -117,7 +117,7 @@ class Section {
 };
 
 std::vector<Precision> read_precisions(const Section& section) {
-  return section.list<Precision>("precision", {Precision::f32}, "\"f32\" or \"f64\"",
+  return section.list<Precision>("precision", {Precision::f32}, "\"f32\", \"f64\", \"bf16\" or \"f16\"",
                                  [](const toml::node& node) -> std::optional<Precision> {
                                    for (const Precision precision : kPrecisions) {
                                      if (node.value<std::string>() == std::string(name_of(precision))) return precision;
@@ -169,7 +169,7 @@ Study read_study(const toml::table& table, const std::string& path, std::size_t 
   }
   study.knowledge = section.texts("knowledge", {"gaussian"});
   study.model = section.texts("model", {});
-  study.kernel = section.texts("kernel", {"blas"});
+  study.kernel = section.texts("kernel", {"simd"});
   study.reduction = section.texts("reduction", {"packed"});
   study.precision = read_precisions(section);
   study.n = section.integers("n", {512}, 1);
@@ -179,6 +179,8 @@ Study read_study(const toml::table& table, const std::string& path, std::size_t 
   study.kv_heads = section.integers("kv_heads", {1}, 1);
   study.hidden = section.integers("hidden", {0}, 1);
   study.batch = section.integers("batch", {1}, 1);
+  study.query_block = section.integers("query_block", {0}, 1);
+  study.key_block = section.integers("key_block", {0}, 1);
   study.scale = read_scales(section);
   study.ranks = read_ranks(section);
   study.threads = section.integers("threads", {1}, 0);

@@ -32,6 +32,7 @@ struct Study {
   std::vector<std::string> knowledge, model, kernel, reduction;
   std::vector<Precision> precision;
   std::vector<std::int64_t> n, d, heads, kv_heads, hidden, batch, threads;  // d = 0: the file's own or 64
+  std::vector<std::int64_t> query_block, key_block;                         // 0: as the kernel chooses
   std::vector<KnowledgeSize> m;
   std::vector<double> scale;  // 0: 1 / sqrt(head dimension)
   RankList ranks;

@@ -13,11 +13,6 @@
 namespace knowscale {
 namespace {
 
-template <class T>
-Verification verify(const Problem<T>& problem, const Output<T>& output, bool attends, LstmOracle& lstm_oracle) {
-  return attends ? verify_attention(problem, output) : lstm_oracle.verify(problem, output);
-}
-
 // The share of the bound that the case reached. A case above it makes the ceilings be measured again, a few times:
 // on a shared machine they may have been disturbed.
 template <class T>
@@ -59,7 +54,7 @@ double kept_bytes(const Case& c) {
 }
 
 template <class T>
-Matrix<double> widened(MatrixView<const T> matrix) {
+Matrix<double> widened(MatrixView<T> matrix) {
   Matrix<double> out(matrix.rows, matrix.cols);
   for (std::int64_t i = 0; i < matrix.rows; ++i) std::copy_n(matrix.row(i), matrix.cols, out.row(i));
   return out;
@@ -67,11 +62,11 @@ Matrix<double> widened(MatrixView<const T> matrix) {
 
 // Inputs and output in the order of the whole problem, on the root.
 template <class T>
-std::vector<KeptMatrix> gather_io(const Problem<T>& problem, const Output<T>& output) {
+std::vector<KeptMatrix> gather_io(const Problem<T>& problem, const Output<Accumulator<T>>& output) {
   const Communicator& comm = problem.comm;
   const std::int64_t rows = problem.queries.rows;
   const bool replicated = comm.allreduce(output.rows.size(), Combine::sum) == rows * comm.size();
-  const auto gathered = [&](MatrixView<const T> own) { return comm.gather_rows<double>(widened(own).view()); };
+  const auto gathered = [&](auto own) { return comm.gather_rows<double>(widened(own).view()); };
   std::vector<KeptMatrix> kept;
   kept.push_back({"queries", widened(problem.queries)});
   kept.push_back({"keys", gathered(problem.knowledge.keys.view())});
@@ -101,8 +96,8 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   result.interrupted = result.measurement.interrupted;
   if (result.interrupted) return result;
   result.ranks = gather_ranks(comm, knowledge.rows.size());
-  const Output<T> output = prepared->output();
-  result.verification = verify(problem, output, model.attends, *context.lstm_oracle);
+  const Output<Accumulator<T>> output = prepared->output();
+  result.verification = verify_output(problem, output, model.attends, *context.lstm_oracle);
   result.bound = hold_against_ceilings(problem, result.cost, result.measurement.seconds.median, *context.ceilings);
   result.reason = reason_of(result.verification, result.bound);
   int valid = result.reason.empty() ? 1 : 0;
@@ -113,10 +108,9 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
 }
 
 CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm) {
-  if (c.precision == Precision::f32) {
-    return run_case<float>(c, context, comm, model_by_name<float>(c.model), backend_of<float>(c));
-  }
-  return run_case<double>(c, context, comm, model_by_name<double>(c.model), backend_of<double>(c));
+  return with_type_of(c.precision, [&]<class T>(T) {
+    return run_case<T>(c, context, comm, model_by_name<T>(c.model), backend_of<T>(c));
+  });
 }
 
 std::string case_label(const Case& c) {
@@ -131,5 +125,9 @@ template CaseResult run_case(const Case&, const CaseContext&, const Communicator
                              const Backend<float>&);
 template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<double>&,
                              const Backend<double>&);
+template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<Bf16>&,
+                             const Backend<Bf16>&);
+template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<F16>&,
+                             const Backend<F16>&);
 
 }  // namespace knowscale

@@ -37,6 +37,9 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(integer("hidden", "hidden size of the LSTM", c.hidden));
   columns.push_back(real("scale", "1", "factor of the scores, b", c.scale));
   columns.push_back(integer("batch", "sequences", c.batch));
+  columns.push_back(
+      integer("query_block", "queries that the kernel works on at a time, 0: its choice", c.tiles.queries));
+  columns.push_back(integer("key_block", "keys that the kernel works on at a time, 0: its choice", c.tiles.keys));
   columns.push_back(integer("ranks", "MPI ranks", c.ranks));
   columns.push_back(integer("threads", "threads a rank", c.threads));
   columns.push_back(text("scaling", "strong or weak", std::string(name_of(c.scaling))));

@@ -71,6 +71,7 @@ void Ceilings::measure_compute(const Communicator& comm, const Threads& threads)
   };
   together("fma_f32", "FLOP/s", [&] { return fma_rate<float>(threads, seconds_each_); });
   together("fma_f64", "FLOP/s", [&] { return fma_rate<double>(threads, seconds_each_); });
+  together("fma_bf16", "FLOP/s", [&] { return fma_rate<Bf16>(threads, seconds_each_); });
   Matrix<double> buffer = read_buffer(comm);
   together("read", "B/s", [&] { return read_rate(threads, std::as_const(buffer).span(), seconds_each_); });
 }
@@ -115,7 +116,9 @@ double Ceilings::rate(const std::string& name, const Case& c) const {
 }
 
 Bound Ceilings::bound_of(const Case& c, const Cost& cost, double seconds) const {
-  const std::string fma = "fma_" + std::string(name_of(c.precision));
+  // Numbers of f16 are computed with as f32.
+  const Precision computed = c.precision == Precision::f16 ? Precision::f32 : c.precision;
+  const std::string fma = "fma_" + std::string(name_of(computed));
   const double computing = cost.flops / rate(fma, c), bytes = cost.bytes_read * c.ranks;
   const bool from_memory = bytes >= 4 * static_cast<double>(last_level_cache_bytes());
   const double reading = from_memory ? bytes / rate("read", c) : 0;

@@ -11,7 +11,7 @@
 
 namespace knowscale {
 
-// name: fma_f32, fma_f64 (FLOP/s), read (bytes/s), each of all ranks together; allreduce_latency (8 bytes),
+// name: fma_f32, fma_f64, fma_bf16 (FLOP/s), read (bytes/s), each of all ranks together; allreduce_latency (8 bytes),
 // ping_pong_latency (s); allreduce_bandwidth, ping_pong_bandwidth (bytes/s, of 16 MiB).
 struct Ceiling {
   std::string name;
@@ -23,7 +23,7 @@ struct Ceiling {
 
 // What bounds a case, and how near it came.
 struct Bound {
-  std::string name;     // fma_f32, fma_f64 or read
+  std::string name;     // fma_f32, fma_f64, fma_bf16 or read
   double fraction = 0;  // time at the ceiling over the time measured; at most 1
 };
 

@@ -2,6 +2,7 @@
 #include "study/expand.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -29,13 +30,23 @@ std::int64_t product(const Study& study, const char* what, std::int64_t a, std::
   return result;
 }
 
-const ModelTraits& model_of(const Study& study, const std::string& name, const KnownNames& names) {
-  std::vector<std::string> known;
-  for (const ModelTraits& model : names.models) {
-    if (model.name == name) return model;
-    known.push_back(model.name);
+// The entry of that name.
+template <class Traits>
+const Traits& known(const Study& study, const char* key, const std::string& name, const std::vector<Traits>& all) {
+  for (const Traits& traits : all) {
+    if (traits.name == name) return traits;
   }
-  refuse(study, fmt::format("unknown model \"{}\": {}", name, remedy_for_name(name, known)));
+  refuse(study, fmt::format("unknown {} \"{}\": {}", key, name, remedy_for_name(name, names_of(all))));
+}
+
+template <class Traits>
+void require_precision(const Study& study, const char* key, const Traits& traits, Precision precision) {
+  const auto& all = traits.precisions;
+  if (std::find(all.begin(), all.end(), precision) != all.end()) return;
+  std::vector<std::string_view> names;
+  for (const Precision other : all) names.push_back(name_of(other));
+  refuse(study, fmt::format("{} \"{}\" has no {}: use {}, or another {} in a study of its own", key, traits.name,
+                            name_of(precision), fmt::join(names, ", "), key));
 }
 
 void require_known(const Study& study, const char* key, const std::vector<std::string>& given,
@@ -68,9 +79,9 @@ std::vector<int> rank_counts(const Study& study, const ExpansionContext& context
 
 // All that decides a case's result, as text.
 std::string describe(const Case& c) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", c.study, c.knowledge, c.model, c.kernel,
-                     c.reduction, name_of(c.precision), c.n, c.m, c.d, c.heads, c.kv_heads, c.hidden, c.scale, c.batch,
-                     c.ranks, c.threads, name_of(c.scaling), c.seed);
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", c.study, c.knowledge, c.model,
+                     c.kernel, c.reduction, name_of(c.precision), c.n, c.m, c.d, c.heads, c.kv_heads, c.hidden, c.scale,
+                     c.batch, c.ranks, c.threads, name_of(c.scaling), c.seed, c.tiles.queries, c.tiles.keys);
 }
 
 // Expands one study into the cases it stands for, without numbers.
@@ -84,9 +95,9 @@ class Expansion {
   }
 
   std::vector<Case> cases() {
-    require_known(study_, "kernel", study_.kernel, context_.names.kernels);
+    for (const std::string& kernel : study_.kernel) known(study_, "kernel", kernel, context_.names.kernels);
     require_known(study_, "reduction", study_.reduction, context_.names.reductions);
-    for (const std::string& model : study_.model) model_of(study_, model, context_.names);
+    for (const std::string& model : study_.model) known(study_, "model", model, context_.names.models);
     for (const std::string& knowledge : study_.knowledge) expand_knowledge(knowledge);
     return std::move(cases_);
   }
@@ -103,12 +114,17 @@ class Expansion {
     const KnowledgeExtent extent = generated ? KnowledgeExtent{knowledge, 0, 0} : context_.open_knowledge(knowledge);
     base_.knowledge = extent.path;
     for (const std::string& name : study_.model) {
-      const ModelTraits& model = model_of(study_, name, context_.names);
+      const ModelTraits& model = known(study_, "model", name, context_.names.models);
       base_.model = name;
       for (const std::string& kernel : model.attends ? study_.kernel : unused()) {
         for (const std::string& reduction : model.attends ? study_.reduction : unused()) {
           for (const Precision precision : study_.precision) {
+            require_precision(study_, "model", model, precision);
+            if (model.attends) {
+              require_precision(study_, "kernel", known(study_, "kernel", kernel, context_.names.kernels), precision);
+            }
             base_.kernel = kernel;
+            tiled_ = model.attends && known(study_, "kernel", kernel, context_.names.kernels).tiled;
             base_.reduction = reduction;
             base_.precision = precision;
             expand_sizes(model, extent);
@@ -150,6 +166,7 @@ class Expansion {
     if (!model.attends) {
       base_.heads = base_.kv_heads = 0;
       base_.scale = 0;
+      base_.tiles = {};
       for (const std::int64_t hidden : model.recurrent ? study_.hidden : std::vector<std::int64_t>{0}) {
         base_.hidden = model.recurrent && hidden == 0 ? base_.d : hidden;
         expand_ranks(extent);
@@ -164,8 +181,17 @@ class Expansion {
           base_.kv_heads = kv_heads;
           require_heads_fit();
           base_.scale = scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(base_.head_dim()));
-          expand_ranks(extent);
+          expand_tiles(extent);
         }
+      }
+    }
+  }
+
+  void expand_tiles(const KnowledgeExtent& extent) {
+    for (const std::int64_t queries : study_.query_block) {
+      for (const std::int64_t keys : study_.key_block) {
+        base_.tiles = tiled_ ? TileSizes{queries, keys} : TileSizes{};
+        expand_ranks(extent);
       }
     }
   }
@@ -215,6 +241,7 @@ class Expansion {
   const ExpansionContext& context_;
   std::vector<int> counts_;
   Case base_;
+  bool tiled_ = false;  // the kernel of base_
   std::vector<Case> cases_;
   std::set<std::string> seen_;
 };

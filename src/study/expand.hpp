@@ -16,13 +16,28 @@ namespace knowscale {
 // What names may stand in a campaign.
 struct ModelTraits {
   std::string name;
-  bool attends = false;    // uses kernel, reduction, heads, scale
-  bool recurrent = false;  // uses hidden
+  bool attends = false;               // uses kernel, reduction, heads, scale
+  bool recurrent = false;             // uses hidden
+  std::vector<Precision> precisions;  // that it can store numbers in
+};
+struct KernelTraits {
+  std::string name;
+  bool tiled = false;  // uses query_block, key_block
+  std::vector<Precision> precisions;
 };
 struct KnownNames {
   std::vector<ModelTraits> models;
-  std::vector<std::string> kernels, reductions, generators;
+  std::vector<KernelTraits> kernels;
+  std::vector<std::string> reductions, generators;
 };
+
+// The names alone.
+template <class Traits>
+std::vector<std::string> names_of(const std::vector<Traits>& all) {
+  std::vector<std::string> names;
+  for (const Traits& traits : all) names.push_back(traits.name);
+  return names;
+}
 
 struct KnowledgeExtent {
   std::string path;  // as found

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <type_traits>
 
 #include "core/matrix.hpp"
 #include "models/model.hpp"
@@ -29,10 +30,11 @@ struct Verification {
 // - scores: a dot product of d_h terms is off by u sqrt(d_h) S (Higham & Mary 2019, probabilistic), scaling,
 //   subtraction and exp by 4 u S more; numerator and denominator both carry it: factor 2;
 // - sums: blocks of 512 keys, then m / 512 blocks, then log2 p merges, each off by u times the root of its
-//   length, four standard deviations; - division, rescaling and rounding of the output: 8 u.
+//   length, four standard deviations; - division, rescaling and rounding of the output: 8 u;
+// plus twice what a kernel may round weights by (weight_roundoff: numerator and denominator).
 // Collective; the same result on every rank.
 template <class T>
-Verification verify_attention(const Problem<T>& problem, const Output<T>& output);
+Verification verify_attention(const Problem<T>& problem, const Output<Accumulator<T>>& output);
 
 // The LSTM has no rows to sample: everything is computed again in f64, once for each distinct problem.
 //
@@ -50,5 +52,15 @@ class LstmOracle {
  private:
   std::map<std::string, Matrix<double>> outputs_;  // (B n) x d, by problem
 };
+
+// The one that fits the model.
+template <class T>
+Verification verify_output(const Problem<T>& problem, const Output<Accumulator<T>>& output, bool attends,
+                           LstmOracle& lstm_oracle) {
+  if constexpr (std::is_same_v<T, Accumulator<T>>) {
+    if (!attends) return lstm_oracle.verify(problem, output);
+  }
+  return verify_attention(problem, output);
+}
 
 }  // namespace knowscale

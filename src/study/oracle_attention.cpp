@@ -132,14 +132,15 @@ std::vector<double> local_sums(const Problem<T>& problem, const std::vector<std:
 
 // Largest componentwise error of the sampled rows that this rank holds; `held` counts them.
 template <class T>
-double local_error(const Problem<T>& problem, const Output<T>& output, const std::vector<std::int64_t>& sampled,
-                   const std::vector<double>& sums, std::vector<std::int64_t>& held) {
+double local_error(const Problem<T>& problem, const Output<Accumulator<T>>& output,
+                   const std::vector<std::int64_t>& sampled, const std::vector<double>& sums,
+                   std::vector<std::int64_t>& held) {
   const std::int64_t heads = problem.c.heads, width = problem.c.d / heads;
   double error = 0;
   for (std::size_t i = 0; i < sampled.size(); ++i) {
     if (sampled[i] < output.rows.begin || sampled[i] >= output.rows.end) continue;
     held[i] = 1;
-    const T* row = output.values.row(sampled[i] - output.rows.begin);
+    const Accumulator<T>* row = output.values.row(sampled[i] - output.rows.begin);
     for (std::int64_t column = 0; column < problem.c.d; ++column) {
       const double* packed = &sums[(i * static_cast<std::size_t>(heads) + static_cast<std::size_t>(column / width)) *
                                    static_cast<std::size_t>(2 * width + 1)];
@@ -157,13 +158,13 @@ double attention_bound(const Case& c, double largest_score) {
   const double m = static_cast<double>(c.m), width = static_cast<double>(c.d / c.heads);
   const double scores = 2 * largest_score * (std::sqrt(width) + 4);
   const double sums = 4 * (std::sqrt(std::min(m, 512.0)) + std::sqrt(m / 512) + std::log2(c.ranks));
-  return unit_roundoff(c.precision) * (scores + sums + 8);
+  return unit_roundoff(c.precision) * (scores + sums + 8) + 2 * weight_roundoff(c.precision);
 }
 
 }  // namespace
 
 template <class T>
-Verification verify_attention(const Problem<T>& problem, const Output<T>& output) {
+Verification verify_attention(const Problem<T>& problem, const Output<Accumulator<T>>& output) {
   const std::vector<std::int64_t> sampled = sample_rows(problem.c);
   std::vector<double> maxima = local_maxima(problem, sampled);
   problem.comm.allreduce(std::span<double>(maxima), Combine::maximum);
@@ -185,5 +186,7 @@ Verification verify_attention(const Problem<T>& problem, const Output<T>& output
 
 template Verification verify_attention(const Problem<float>&, const Output<float>&);
 template Verification verify_attention(const Problem<double>&, const Output<double>&);
+template Verification verify_attention(const Problem<Bf16>&, const Output<float>&);
+template Verification verify_attention(const Problem<F16>&, const Output<float>&);
 
 }  // namespace knowscale

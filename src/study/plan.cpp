@@ -29,8 +29,22 @@ KnowledgeExtent find_knowledge(const std::string& path, const std::string& campa
 KnownNames known_names() {
   KnownNames names;
   for (const Model<float>& model : models<float>())
-    names.models.push_back({std::string(model.name), model.attends, model.recurrent});
-  for (const Kernel<float>& kernel : kernels<float>()) names.kernels.emplace_back(kernel.name);
+    names.models.push_back({std::string(model.name), model.attends, model.recurrent, {}});
+  for (const Kernel<float>& kernel : kernels<float>())
+    names.kernels.push_back({std::string(kernel.name), kernel.tiled, {}});
+  for (const Precision precision : kPrecisions) {
+    with_type_of(precision, [&]<class T>(T) {
+      const auto mark = [&](auto& traits, const auto& table) {
+        for (auto& entry : traits) {
+          for (const auto& row : table) {
+            if (row.name == entry.name) entry.precisions.push_back(precision);
+          }
+        }
+      };
+      mark(names.models, models<T>());
+      mark(names.kernels, kernels<T>());
+    });
+  }
   for (const Reduction<float>& reduction : reductions<float>()) names.reductions.emplace_back(reduction.name);
   names.generators = generator_names();
   return names;

@@ -18,12 +18,12 @@ namespace {
 template <class T>
 struct Inputs {
   HeadShape shape;
-  T scale;
+  double scale;
   Matrix<T> queries, keys, values;
 
   Inputs(std::int64_t n, std::int64_t m, HeadShape heads, double key_factor = 1)
       : shape(heads),
-        scale(static_cast<T>(1 / std::sqrt(static_cast<double>(heads.key_dim)))),
+        scale(1 / std::sqrt(static_cast<double>(heads.key_dim))),
         queries(n, heads.heads * heads.key_dim),
         keys(m, heads.kv_heads * heads.key_dim),
         values(m, heads.kv_heads * heads.value_dim) {
@@ -146,7 +146,8 @@ TEST(Attention, ShardsMergeToTheWhole) {
       merge(merged.rows(), std::as_const(part).rows());
     }
     std::vector<double> maxima;  // the two may refer to different scores
-    for (std::int64_t i = 0; i < whole.row_count(); ++i) maxima.push_back(std::max(whole.rows()(i, 8 + 1), merged.rows()(i, 8 + 1)));
+    for (std::int64_t i = 0; i < whole.row_count(); ++i)
+      maxima.push_back(std::max(whole.rows()(i, 8 + 1), merged.rows()(i, 8 + 1)));
     rescale<double>(whole.rows(), maxima);
     rescale<double>(merged.rows(), maxima);
     for (std::int64_t i = 0; i < whole.rows().size(); ++i) {

@@ -135,11 +135,11 @@ RowRange sums_without_rescaling(const Communicator& comm, Partial<float>& partia
 TEST(Mutations, ABrokenKernelIsInvalidAtEveryRankCount) {
   Fixture fixture;
   const auto scratch = kernel_by_name<float>("blas").scratch_bytes;
-  for (const Kernel<float>& kernel : {Kernel<float>{"skips", skips_the_last_shard, scratch},
-                                      {"zeros", returns_zeros, scratch},
-                                      {"nan", returns_nan, scratch},
-                                      {"scale", forgets_the_scale, scratch},
-                                      {"heads", mixes_up_heads, scratch}}) {
+  for (const Kernel<float>& kernel : {Kernel<float>{"skips", false, skips_the_last_shard, scratch},
+                                      {"zeros", false, returns_zeros, scratch},
+                                      {"nan", false, returns_nan, scratch},
+                                      {"scale", false, forgets_the_scale, scratch},
+                                      {"heads", false, mixes_up_heads, scratch}}) {
     for_rank_counts([&](const Communicator& comm) {
       const Case c = small_case(comm);
       const Backend<float> backend = {&kernel, &reduction_by_name<float>("two_phase")};

@@ -40,7 +40,7 @@ TEST(Campaign, HasDefaultsForAllButTheModel) {
   ASSERT_EQ(campaign.studies.size(), 1U);
   const Study& study = campaign.studies[0];
   EXPECT_EQ(study.knowledge, std::vector<std::string>{"gaussian"});
-  EXPECT_EQ(study.kernel, std::vector<std::string>{"blas"});
+  EXPECT_EQ(study.kernel, std::vector<std::string>{"simd"});
   EXPECT_EQ(study.n, std::vector<std::int64_t>{512});
   EXPECT_EQ(study.precision, std::vector<Precision>{Precision::f32});
   EXPECT_FALSE(study.ranks.has_value());
@@ -79,7 +79,7 @@ TEST(Campaign, RefusalsNameKeyValueAndRemedy) {
       {kSmall + "n = []\n", "n = []", "at least one"},
       {kSmall + "m = \"some\"\n", "m = ", "\"all\""},
       {kSmall + "m = 0\n", "m = 0", "at least 1"},
-      {kSmall + "precision = \"f16\"\n", "precision = ", "\"f32\" or \"f64\""},
+      {kSmall + "precision = \"f8\"\n", "precision = ", "\"f32\", \"f64\", \"bf16\" or \"f16\""},
       {kSmall + "scale = -1\n", "scale = -1", "above 0"},
       {kSmall + "scale = inf\n", "scale = inf", "above 0"},
       {kSmall + "scaling = \"both\"\n", "scaling = ", "\"weak\""},

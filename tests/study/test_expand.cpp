@@ -29,7 +29,7 @@ Study study() {
   s.n = {8};
   s.d = {0};
   s.heads = s.kv_heads = s.batch = s.threads = {1};
-  s.hidden = {0};
+  s.hidden = s.query_block = s.key_block = {0};
   s.scale = {0};
   s.m = {std::int64_t{100}};
   s.ranks = std::vector<std::int64_t>{1};
@@ -145,7 +145,7 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
     const char* words;
   } table[] = {
       {"model", [](Study& s) { s.model = {"knowlegde"}; }, "did you mean \"knowledge\"?"},
-      {"kernel", [](Study& s) { s.kernel = {"simd"}; }, "unknown kernel \"simd\": use one of reference, blas"},
+      {"kernel", [](Study& s) { s.kernel = {"sind"}; }, "unknown kernel \"sind\": did you mean \"simd\"? use one of reference, blas, simd"},
       {"reduction", [](Study& s) { s.reduction = {"ring"}; }, "unknown reduction \"ring\""},
       {"heads", [](Study& s) { s.heads = {3}; }, "heads = 3 do not divide d = 64"},
       {"more heads than d", [](Study& s) { s.heads = {128}; }, "heads = 128 do not divide d = 64"},

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/error.hpp"
 #include "kernels/blas/gemm.hpp"
 #include "kernels/blas/softmax.hpp"
 
@@ -29,10 +30,11 @@ void compute_tile(const AttentionInput<T>& input, RowRange tile, std::int64_t he
   const auto queries = input.queries.slice_rows(tile).slice_cols(head * shape.key_dim, shape.key_dim);
   const auto keys = input.keys.slice_cols(kv_head * shape.key_dim, shape.key_dim);
   const auto values = input.values.slice_cols(kv_head * shape.value_dim, shape.value_dim);
-  Matrix<T> scores(tile.size(), std::min(kKeyBlock, range.size()));
+  const std::int64_t key_block = input.tiles.keys > 0 ? input.tiles.keys : kKeyBlock;
+  Matrix<T> scores(tile.size(), std::min(key_block, range.size()));
   clear(out);
-  for (std::int64_t begin = range.begin; begin < range.end; begin += kKeyBlock) {
-    const RowRange block = {begin, std::min(begin + kKeyBlock, range.end)};
+  for (std::int64_t begin = range.begin; begin < range.end; begin += key_block) {
+    const RowRange block = {begin, std::min(begin + key_block, range.end)};
     const MatrixView<T> tile_scores = {scores.data(), tile.size(), block.size(), scores.cols()};
     gemm_transposed<T>(static_cast<T>(input.scale), queries, keys.slice_rows(block), T{0}, tile_scores);
     softmax_block(tile_scores, out);
@@ -51,9 +53,11 @@ MatrixView<T> rows_of(Partial<T>& partial, RowRange tile, std::int64_t head) {
 
 template <class T>
 void compute(const AttentionInput<T>& input, Partial<T>& out, const Threads& threads) {
+  require(input.mask.hides_nothing(), ExitStatus::usage, "kernel \"blas\" has no masks: use simd or reference");
   const std::int64_t heads = input.shape.heads, keys = input.keys.rows;
   // Tiles of equal size, enough of them that every thread has one where the queries suffice.
-  const std::int64_t tiles = (input.queries.rows + kQueryTile - 1) / kQueryTile;
+  const std::int64_t query_tile = input.tiles.queries > 0 ? input.tiles.queries : kQueryTile;
+  const std::int64_t tiles = (input.queries.rows + query_tile - 1) / query_tile;
   const std::int64_t splits =
       std::clamp<std::int64_t>((threads.count() + tiles * heads - 1) / std::max<std::int64_t>(tiles * heads, 1), 1,
                                std::max<std::int64_t>(keys / kKeyBlock, 1));

@@ -8,7 +8,6 @@
 #define KNOWSCALE_KERNELS_SIMD_DOT_OF_PAIRS_INL
 #endif
 
-
 #include <cstdint>
 #include <cstring>
 

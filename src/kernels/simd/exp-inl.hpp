@@ -9,7 +9,6 @@
 #define KNOWSCALE_KERNELS_SIMD_EXP_INL
 #endif
 
-
 #include "kernels/simd/target-inl.hpp"
 
 KNOWSCALE_BEFORE_NAMESPACE();
@@ -26,15 +25,15 @@ struct Exp2Polynomial<3> {  // 7.5e-5
 };
 template <>
 struct Exp2Polynomial<5> {  // 7.5e-8
-  static constexpr double c[] = {1.00000007165471414, .693146967065035214,  .240221197237107196,
+  static constexpr double c[] = {1.00000007165471414, .693146967065035214,   .240221197237107196,
                                  .055507132718556442, .00967554134312132739, .00132764726319508761};
 };
 template <>
 struct Exp2Polynomial<11> {  // 3e-18
-  static constexpr double c[] = {.999999999999999997,     .69314718055994533,      .240226506959101562,
-                                 .0555041086648199216,    .00961812910758833524,   .00133335581467899217,
-                                 .000154035304625144321,  .0000152527334899885256, 1.32154330896763992e-6,
-                                 1.01781980216719308e-7,  7.0741056135081428e-9,   4.43528270695727715e-10};
+  static constexpr double c[] = {.999999999999999997,    .69314718055994533,      .240226506959101562,
+                                 .0555041086648199216,   .00961812910758833524,   .00133335581467899217,
+                                 .000154035304625144321, .0000152527334899885256, 1.32154330896763992e-6,
+                                 1.01781980216719308e-7, 7.0741056135081428e-9,   4.43528270695727715e-10};
 };
 
 // By Horner's rule.
@@ -51,24 +50,34 @@ HWY_INLINE V exp2_polynomial(D d, V r) {
 template <class T>
 inline constexpr int kMantissaBits = sizeof(T) == 4 ? 23 : 52;
 template <class T>
-inline constexpr int kLeastExponent = sizeof(T) == 4 ? -126 : -1022;
+inline constexpr int kLeastExponent = sizeof(T) == 4 ? -125 : -1021;  // where a polynomial below 1 is normal still
 template <class T>
 inline constexpr int kExactDegree = sizeof(T) == 4 ? 5 : 11;
 
-// x = n + r with n a whole number and |r| <= 1/2: adding a number whose last bit counts ones rounds x, and leaves n in the
-// low bits. Two operations fewer than Round and ConvertTo; six where ConvertTo mends what lies out of range.
+// x = n + r with n a whole number and |r| <= 1/2: adding a number whose last bit counts ones rounds x, and leaves n in
+// the low bits. Two operations fewer than Round and ConvertTo; six where ConvertTo mends what lies out of range.
 template <class T>
 inline constexpr T kRounder = sizeof(T) == 4 ? T(0x1.8p23) : T(0x1.8p52);
 
+// x, or the least exponent where x is below it; NaN for NaN.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V clamp_exponent(D d, V x) {
+  const V least = hn::Set(d, static_cast<hn::TFromD<D>>(kLeastExponent<hn::TFromD<D>>));
+#if HWY_TARGET == HWY_SCALAR
+  return hn::IfThenElse(hn::Lt(x, least), least, x);
+#else
+  return hn::Max(least, x);  // in this order: x86 returns the second of two operands where either is NaN
+#endif
+}
+
 // 2^x for x <= 127 (f64: 1023): relative error at most 2 ulp of T for the exact degree, that of the polynomial for a
-// lower one; 2^-126 (2^-1022) for all x below that, -inf too, which no sum of weights notices; NaN for NaN.
+// lower one; 2^-125 (2^-1021) for all x below that, -inf too, which no sum of weights notices; NaN for NaN.
 template <int kDegree, class D, class V = hn::Vec<D>>
 HWY_INLINE V exp2_of_score(D d, V x) {
   using T = hn::TFromD<D>;
   const hn::RebindToUnsigned<D> du;
   const V rounder = hn::Set(d, kRounder<T> + (sizeof(T) == 4 ? 127 : 1023));  // n + bias: an exponent
-  // In this order: x86 returns the second of two operands where either is NaN.
-  const V clamped = hn::Max(hn::Set(d, static_cast<T>(kLeastExponent<T>)), x);
+  const V clamped = clamp_exponent(d, x);
   const V rounded = hn::Add(clamped, rounder);
   const V p = exp2_polynomial<kDegree>(d, hn::Sub(clamped, hn::Sub(rounded, rounder)));
   return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<kMantissaBits<T>>(hn::BitCast(du, rounded))));
@@ -82,7 +91,7 @@ HWY_INLINE V exp2_of_small_score(D d, V x, VU& peak) {
   using T = hn::TFromD<D>;
   const hn::RebindToUnsigned<D> du;
   const V rounder = hn::Set(d, kRounder<T>);
-  const V clamped = hn::Max(hn::Set(d, static_cast<T>(kLeastExponent<T>)), x);
+  const V clamped = clamp_exponent(d, x);
   const V rounded = hn::Add(clamped, rounder);
   const V p = exp2_polynomial<kDegree>(d, hn::Sub(clamped, hn::Sub(rounded, rounder)));
   peak = hn::Max(peak, hn::BitCast(du, rounded));

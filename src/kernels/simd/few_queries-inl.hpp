@@ -19,7 +19,6 @@
 #define KNOWSCALE_KERNELS_SIMD_FEW_QUERIES_INL
 #endif
 
-
 #include <algorithm>
 #include <cstdint>
 
@@ -50,9 +49,7 @@ struct BroadcastBlockOfBf16 {
   using D = hn::ScalableTag<float>;
   using DU = hn::ScalableTag<std::uint32_t>;
   using V = hn::Vec<D>;
-  static HWY_INLINE hn::Vec<DU> broadcast(const A* a) {
-    return repeat_bytes<4 * kBlock, std::uint32_t>(a);
-  }
+  static HWY_INLINE hn::Vec<DU> broadcast(const A* a) { return repeat_bytes<4 * kBlock, std::uint32_t>(a); }
   static HWY_INLINE const B* load(const B* b, std::size_t v) { return b + 2 * v * hn::Lanes(D()); }
   static HWY_INLINE void multiply_add(hn::Vec<DU> a, const B* b, V& c) {
     c = hn::MulAdd(even_columns(DU(), a), hn::LoadU(D(), b), c);
@@ -125,7 +122,8 @@ class FewQueries {
   static constexpr int kBlockColumns = kBlock * Numbers::kPair;  // that a block stands for in the first product
   static constexpr int kTileKeys = kAccumulators / kVectors;
   static constexpr int kTileRows = kTileKeys / kBlock;
-  static constexpr int kMostRows = kAccumulators / 2;  // of a product with values, whose columns are at least two vectors
+  static constexpr int kMostRows =
+      kAccumulators / 2;  // of a product with values, whose columns are at least two vectors
   using Blocks = KeyBlocks<T, Key, false>;
 
  public:
@@ -156,7 +154,9 @@ class FewQueries {
   void add(const KeyBlock<T, Key>& block) {
     if (!take_weights_of(block)) return;
     const std::int64_t rows = rows_.count;
-    const std::int64_t passes = (rows + kMostRows - 1) / kMostRows * std::max<std::int64_t>(value_cols_ / lanes() * std::min<std::int64_t>(rows, kMostRows) / kAccumulators, 1);
+    const std::int64_t passes =
+        (rows + kMostRows - 1) / kMostRows *
+        std::max<std::int64_t>(value_cols_ / lanes() * std::min<std::int64_t>(rows, kMostRows) / kAccumulators, 1);
     RowsAhead<3> ahead(block.next_keys, passes * (block.count + kBlock - 1) / kBlock);
     if (rows == 1) return add_values<1>(block, 0, ahead);
     if (rows == 2) return add_values<2>(block, 0, ahead);
@@ -204,13 +204,14 @@ class FewQueries {
 
   bool take_weights_of(const KeyBlock<T, Key>& block) {
     const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
-    // While keys are read the values of the block are fetched, and the next block's keys while values are read: memory is
-    // asked all the time.
+    // While keys are read the values of the block are fetched, and the next block's keys while values are read: memory
+    // is asked all the time.
     RowsAhead<3> ahead(block.values, key_tiles * steps_);
     const auto score_tile = [&](std::int64_t t, const auto& emit) KNOWSCALE_ATTR {
       ahead = outer_product<kTileKeys, kVectors, 1, kBlock>(
-          KeyOp(), steps_, block.tile_rows(t, kTileKeys), block.tile_stride(t, kTileKeys),
-          kBlockColumns, queries_.data(), queries_.cols(), FromZero<KeyOp>(), [&](auto row, auto v, auto... keys) KNOWSCALE_ATTR {
+          KeyOp(), steps_, block.tile_rows(t, kTileKeys), block.tile_stride(t, kTileKeys), kBlockColumns,
+          queries_.data(), queries_.cols(), FromZero<KeyOp>(),
+          [&](auto row, auto v, auto... keys) KNOWSCALE_ATTR {
             const auto r = hn::LoadU(D(), state().stabiliser + decltype(v)::value * lanes());
             emit(Constant<decltype(row)::value / kBlock>(), v, hn::Sub(fold(keys...), r));
           },
@@ -282,8 +283,8 @@ class FewQueries {
     }
     if (rest > 0) {
       outer_product<kRows, kColumns, 1, 1>(op, rest, weights + groups * scratch_.cols(), kBlock, 1,
-                                           values + groups * kBlock * block.values.stride, block.values.stride, zero, add,
-                                           ahead);
+                                           values + groups * kBlock * block.values.stride, block.values.stride, zero,
+                                           add, ahead);
     }
   }
 
@@ -292,7 +293,7 @@ class FewQueries {
   std::int64_t value_cols_;
   std::int64_t steps_;
   Matrix<L> queries_;
-  Matrix<L> sums_;   // O
+  Matrix<L> sums_;  // O
   Matrix<L> state_;
   Matrix<L> scratch_;  // scores, then weights, of one block
 };

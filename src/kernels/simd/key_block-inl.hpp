@@ -9,7 +9,6 @@
 #define KNOWSCALE_KERNELS_SIMD_KEY_BLOCK_INL
 #endif
 
-
 #include <algorithm>
 #include <cstdint>
 #include <limits>
@@ -91,7 +90,8 @@ HWY_NOINLINE inline void pair_rows(MatrixView<const Bf16> from, MatrixView<Bf16>
     auto* pairs = reinterpret_cast<std::uint32_t*>(to.row(i));
     std::int64_t j = 0;
     for (; j + lanes <= from.cols; j += lanes) {
-      const auto low = hn::PromoteTo(d, hn::LoadU(half, first + j)), high = hn::PromoteTo(d, hn::LoadU(half, second + j));
+      const auto low = hn::PromoteTo(d, hn::LoadU(half, first + j)),
+                 high = hn::PromoteTo(d, hn::LoadU(half, second + j));
       hn::StoreU(hn::Or(low, hn::And(hn::ShiftLeft<16>(high), hn::Set(d, mask))), d, pairs + j);
     }
     for (; j < from.cols; ++j) pairs[j] = first[j] | (static_cast<std::uint32_t>(second[j]) << 16 & mask);
@@ -117,7 +117,8 @@ class KeyBlocks {
     const std::int64_t rows = round_up(block_keys, tile_keys);
     const std::int64_t key_cols = round_up(keys_.cols, key_width), value_cols = round_up(values_.cols, value_width);
     tail_ = Matrix<E>(tile_keys, key_cols);
-    if (!std::is_same_v<T, E> || key_cols != keys_.cols || (compact && keys_.cols != keys_.stride)) key_copy_ = Matrix<E>(rows, key_cols);
+    if (!std::is_same_v<T, E> || key_cols != keys_.cols || (compact && keys_.cols != keys_.stride))
+      key_copy_ = Matrix<E>(rows, key_cols);
     if (kPairValues) {
       value_copy_ = Matrix<E>((rows + 1) / 2, 2 * value_cols);
     } else if (!std::is_same_v<T, E> || value_cols != values_.cols || (compact && values_.cols != values_.stride)) {
@@ -167,8 +168,8 @@ class KeyBlocks {
     const bool incomplete = range.size() % tile_keys_ != 0;
     if (!incomplete && !mask_.causal && mask_.visible.empty()) return nullptr;
     for (std::int64_t k = 0; k < position_.cols(); ++k) {
-      const bool seen = k < range.size() &&
-                        (mask_.visible.empty() || mask_.visible[static_cast<std::size_t>(range.begin + k)] != 0);
+      const bool seen =
+          k < range.size() && (mask_.visible.empty() || mask_.visible[static_cast<std::size_t>(range.begin + k)] != 0);
       position_(0, k) = seen ? static_cast<L>(k) : std::numeric_limits<L>::infinity();
     }
     return position_.data();

@@ -18,7 +18,6 @@
 #define KNOWSCALE_KERNELS_SIMD_MANY_QUERIES_INL
 #endif
 
-
 #include <algorithm>
 #include <cstdint>
 
@@ -37,8 +36,8 @@ template <class T>
 struct SingleNumbers {
   using L = Accumulator<T>;
   using Op = Broadcast<L>;
-  using Key = L;       // keys and values of a block
-  using Query = L;     // an element of X^T
+  using Key = L;    // keys and values of a block
+  using Query = L;  // an element of X^T
   static constexpr int kPair = 1;
   static constexpr int kWeightDegree = kExactDegree<L>;
   template <int kVectors>
@@ -91,7 +90,7 @@ class ManyQueries {
   static constexpr int kTileKeys = kAccumulators / kVectors;  // and columns of the second product
   static constexpr int kPair = Numbers::kPair;
   static constexpr std::int64_t kCompactRows = 64;  // that make up for copying a block
-  static constexpr std::int64_t kRowsAhead = 16;  // of values; 8: 2 % slower, none: 4 %
+  static constexpr std::int64_t kRowsAhead = 16;    // of values; 8: 2 % slower, none: 4 %
   using Blocks = KeyBlocks<T, Key, kPair == 2>;
 
  public:
@@ -117,8 +116,8 @@ class ManyQueries {
   }
 
   Blocks blocks(std::int64_t kv_head, std::int64_t block_keys) const {
-    return Blocks(input_, kv_head, block_keys, kTileKeys, kPair,
-                  input_.shape.value_dim < kTileKeys ? kTileKeys : 1, rows_.count >= kCompactRows);
+    return Blocks(input_, kv_head, block_keys, kTileKeys, kPair, input_.shape.value_dim < kTileKeys ? kTileKeys : 1,
+                  rows_.count >= kCompactRows);
   }
 
   void add(const KeyBlock<T, Key>& block) {
@@ -215,8 +214,7 @@ class ManyQueries {
     Matrix<L> lanes_of(2, lanes()), everything(1, rows);
     for (std::int64_t lane = 0; lane < lanes(); ++lane) {
       const std::int64_t row = std::min(tile * lanes() + lane, rows_.count - 1);
-      lanes_of(0, lane) =
-          static_cast<L>(visible_limit(input_.mask, rows_.query_index(row), block.begin, block.count));
+      lanes_of(0, lane) = static_cast<L>(visible_limit(input_.mask, rows_.query_index(row), block.begin, block.count));
     }
     const L* position = block.position;
     if (position == nullptr) {
@@ -241,11 +239,13 @@ class ManyQueries {
       ahead.next();
       outer_product<kTileKeys, kVectors, 1, 1>(
           Op(), (block.count + kPair - 1) / kPair, block.values.data + first * kPair, kPair, block.values.stride,
-          weights, lanes(), FromZero<Op>(), [&](auto row, auto v, auto sum) KNOWSCALE_ATTR {
+          weights, lanes(), FromZero<Op>(),
+          [&](auto row, auto v, auto sum) KNOWSCALE_ATTR {
             if (decltype(row)::value < repeated) return;
             L* at = sums + (first + decltype(row)::value) * lanes() + decltype(v)::value * hn::Lanes(D());
             hn::StoreU(hn::Add(hn::LoadU(D(), at), sum), D(), at);
-          }, ColumnAhead<Key>{block.values.row(kRowsAhead) + first * kPair, block.values.stride});
+          },
+          ColumnAhead<Key>{block.values.row(kRowsAhead) + first * kPair, block.values.stride});
     }
   }
 

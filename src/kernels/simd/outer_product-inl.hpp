@@ -15,7 +15,6 @@
 #define KNOWSCALE_KERNELS_SIMD_OUTER_PRODUCT_INL
 #endif
 
-
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -132,12 +131,12 @@ struct ColumnAhead {
 // ahead.next() is called once a group; returns it as it is then.
 template <int kRows, int kVectors, int kInner, int kEmitRows, class Op, class Start, class Emit, class Ahead>
 HWY_INLINE Ahead outer_product(Op, std::int64_t groups, const typename Op::A* HWY_RESTRICT a, std::int64_t a_row,
-                              std::int64_t a_group, const typename Op::B* HWY_RESTRICT b, std::int64_t b_step,
-                              const Start& start, const Emit& emit, Ahead ahead) {
+                               std::int64_t a_group, const typename Op::B* HWY_RESTRICT b, std::int64_t b_step,
+                               const Start& start, const Emit& emit, Ahead ahead) {
   static_assert(kRows * kVectors <= 16 && kRows % kEmitRows == 0);
 #define KNOWSCALE_START(i) auto c##i = start(Constant<i % kVectors>());
-#define KNOWSCALE_STEP(i)                                                                                      \
-  if constexpr (i < kRows * kVectors) {                                                                        \
+#define KNOWSCALE_STEP(i)                                                                               \
+  if constexpr (i < kRows * kVectors) {                                                                 \
     Op::multiply_add(Op::broadcast(a + i / kVectors * a_row + inner), Op::load(b, i % kVectors), c##i); \
   }
   KNOWSCALE_EACH_ACCUMULATOR(KNOWSCALE_START)
@@ -171,9 +170,8 @@ HWY_INLINE Ahead outer_product(Op, std::int64_t groups, const typename Op::A* HW
            at(Constant<kFirst + 2 * kVectors>()), at(Constant<kFirst + 3 * kVectors>()));
     }
   };
-  [&]<int... i>(std::integer_sequence<int, i...>) KNOWSCALE_ATTR {
-    (emit_group(Constant<i>()), ...);
-  }(std::make_integer_sequence<int, kRows / kEmitRows * kVectors>());
+  [&]<int... i>(std::integer_sequence<int, i...>) KNOWSCALE_ATTR { (emit_group(Constant<i>()), ...); }
+  (std::make_integer_sequence<int, kRows / kEmitRows * kVectors>());
   return ahead;
 }
 

@@ -12,8 +12,8 @@ struct Stream {
   const AttentionInput<T>& input;
   QueryRows rows;
   RowRange keys;
-  std::int64_t key_block;         // keys at a time
-  Partial<Accumulator<T>>& out;   // the rows' states are overwritten
+  std::int64_t key_block;        // keys at a time
+  Partial<Accumulator<T>>& out;  // the rows' states are overwritten
 };
 
 template <class T>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The instruction set that code here is compiled for: Highway's target, and on its AVX3 the products of pairs of bf16
-// (AVX-512 BF16) too. Highway has those from 1.1 on; Debian 12 ships 1.0.3, with neither the operation nor a target that
-// has it. The compiler makes such an instruction of its intrinsic alone, so that all code of the target can be
+// (AVX-512 BF16) too. Highway has those from 1.1 on; Debian 12 ships 1.0.3, with neither the operation nor a target
+// that has it. The compiler makes such an instruction of its intrinsic alone, so that all code of the target can be
 // compiled with them, and run where they are missing as long as nobody calls it. Included again for every target.
 // NOLINTNEXTLINE: toggled include guard
 #if defined(KNOWSCALE_KERNELS_SIMD_TARGET_INL) == defined(HWY_TARGET_TOGGLE)

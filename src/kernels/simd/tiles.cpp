@@ -15,8 +15,8 @@ namespace {
 constexpr std::int64_t kTileQueries = 32;  // of 512-bit vectors of f32; half as many with 256 bits
 constexpr std::int64_t kMostKeys = 384, kFewestKeys = 64;
 constexpr std::int64_t kMostQueries = 512, kFewestQueries = 64;
-constexpr std::int64_t kFewRows = 16;      // that are streamed past as few queries
-constexpr std::int64_t kVeryFewRows = 4;   // whose work is hidden behind reading
+constexpr std::int64_t kFewRows = 16;     // that are streamed past as few queries
+constexpr std::int64_t kVeryFewRows = 4;  // whose work is hidden behind reading
 constexpr std::int64_t kFewKeys = 16;
 
 std::int64_t system_size(int name, std::int64_t otherwise) {

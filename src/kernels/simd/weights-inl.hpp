@@ -13,7 +13,6 @@
 #define KNOWSCALE_KERNELS_SIMD_WEIGHTS_INL
 #endif
 
-
 #include <cstdint>
 #include <limits>
 
@@ -26,8 +25,8 @@ KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The softmax so far of kVectors x lanes lanes. Of a query that has seen no finite score sums are < 1/2; of one that has,
-// one is at least about 1, for the score that became r.
+// The softmax so far of kVectors x lanes lanes. Of a query that has seen no finite score sums are < 1/2; of one that
+// has, one is at least about 1, for the score that became r.
 template <class L>
 struct SoftmaxState {
   L* stabiliser;  // r
@@ -100,8 +99,8 @@ struct StoreScores {
 };
 
 // Takes the weights of `tiles` tiles of scores in one pass against the present stabiliser: score_tile(t, emit) calls
-// emit(row of the tile, v, scores relative to it...). False, with the state as it was, where some score exceeds the stabiliser by
-// more than the slack or is NaN.
+// emit(row of the tile, v, scores relative to it...). False, with the state as it was, where some score exceeds the
+// stabiliser by more than the slack or is NaN.
 template <int kTileRows, int kVectors, int kDegree, class L, class ScoreTile, class Store>
 HWY_INLINE bool take_weights(const SoftmaxState<L>& state, std::int64_t tiles, const ScoreTile& score_tile,
                              const Store& store) {
@@ -128,10 +127,10 @@ HWY_INLINE bool take_weights(const SoftmaxState<L>& state, std::int64_t tiles, c
   }
   const auto limit = hn::BitCast(du, hn::Set(d, kRounder<L> + static_cast<L>(kSlack)));
   if (!hn::AllFalse(du, hn::Gt(hn::Max(peak0, peak1), limit))) return false;
-#define KNOWSCALE_END(i)                                          \
-  if constexpr (i < kVectors) {                                   \
-    L* total = state.sum + i * lanes;                             \
-    hn::StoreU(hn::Add(hn::LoadU(d, total), sum##i), d, total);   \
+#define KNOWSCALE_END(i)                                        \
+  if constexpr (i < kVectors) {                                 \
+    L* total = state.sum + i * lanes;                           \
+    hn::StoreU(hn::Add(hn::LoadU(d, total), sum##i), d, total); \
   }
   KNOWSCALE_EACH_VECTOR(KNOWSCALE_END)
 #undef KNOWSCALE_END
@@ -209,15 +208,17 @@ HWY_NOINLINE void restabilise(const SoftmaxState<L>& state, L* scores, std::int6
     const auto first = hn::IfThenElseZero(hn::Gt(highest, lowest), highest);
     const auto wanted = hn::IfThenElse(unseen, first, hn::Max(highest, hn::Zero(d)));
     const auto moved = hn::Add(r, wanted), shift = hn::Sub(moved, r);  // as rounded: what later blocks refer to
-    const auto factor = hn::IfThenZeroElse(unseen, exp2_of_score<kExactDegree<L>>(d, hn::Neg(shift)));
+    // Exactly 1 where it does not move: the polynomial is an ulp off there, which many blocks would add up.
+    const auto still = hn::Eq(shift, hn::Zero(d));
+    const auto moves = exp2_of_score<kExactDegree<L>>(d, hn::Neg(shift));
+    const auto factor = hn::IfThenZeroElse(unseen, hn::IfThenElse(still, hn::Set(d, L{1}), moves));
     hn::StoreU(moved, d, state.stabiliser + v * lanes);
     hn::StoreU(factor, d, factors + v * lanes);
 
     auto total = hn::Zero(d);
     for (std::int64_t row = 0; row < rows; row += Store::kRows) {
-      const auto weight = [&](std::int64_t i) KNOWSCALE_ATTR {
-        return exp2_of_score<kDegree>(d, hn::Sub(hn::LoadU(d, at(i)), shift));
-      };
+      const auto weight = [&](std::int64_t i)
+                              KNOWSCALE_ATTR { return exp2_of_score<kDegree>(d, hn::Sub(hn::LoadU(d, at(i)), shift)); };
       if constexpr (Store::kRows == 1) {
         store(row, v, total, weight(row));
       } else {
@@ -229,8 +230,8 @@ HWY_NOINLINE void restabilise(const SoftmaxState<L>& state, L* scores, std::int6
   }
 }
 
-// At the end: the stabilisers in natural units to `references`, and the factors that make up for the rounding of that to
-// `factors`; -infinity and 0 for a query that has seen no key. kVectors vectors each.
+// At the end: the stabilisers in natural units to `references`, and the factors that make up for the rounding of that
+// to `factors`; -infinity and 0 for a query that has seen no key. kVectors vectors each.
 template <class Layout, int kVectors, class L>
 HWY_NOINLINE void refer_in_natural_units(const SoftmaxState<L>& state, L* references, L* factors) {
   constexpr double kLn2 = 0.69314718055994530942, kRest = 2.0355273740931033e-17;  // log2(e) = kLog2e + kRest
