@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -13,14 +14,28 @@
 namespace knowscale {
 namespace {
 
+// A shard's matrix whose rows each thread has written first that will read them (kernels divide keys alike).
+template <class T>
+Matrix<T> placed(std::int64_t rows, std::int64_t cols, const Threads& threads) {
+  Matrix<T> matrix(rows, cols);
+  threads.parallel_for(threads.count(), [&](std::int64_t part) {
+    const RowRange mine = row_range(rows, threads.count(), part);
+    std::fill_n(matrix.row(mine.begin), mine.size() * cols, T{});
+  });
+  return matrix;
+}
+
 template <class T, class FillRow>
-void generate(const Case& c, RowRange rows, Matrix<T>& out, FillRow fill_row) {
+void generate(const Case& c, RowRange rows, Matrix<T>& out, const Threads& threads, FillRow fill_row) {
   out = Matrix<T>(rows.size(), c.knowledge_dim());
-  std::vector<double> row(static_cast<std::size_t>(c.knowledge_dim()));
-  for (std::int64_t i = 0; i < rows.size(); ++i) {
-    fill_row(c, rows.begin + i, row);
-    for (std::int64_t j = 0; j < out.cols(); ++j) out(i, j) = static_cast<T>(row[static_cast<std::size_t>(j)]);
-  }
+  threads.parallel_for(threads.count(), [&](std::int64_t part) {
+    std::vector<double> row(static_cast<std::size_t>(c.knowledge_dim()));
+    const RowRange mine = row_range(rows.size(), threads.count(), part);
+    for (std::int64_t i = mine.begin; i < mine.end; ++i) {
+      fill_row(c, rows.begin + i, row);
+      for (std::int64_t j = 0; j < out.cols(); ++j) out(i, j) = static_cast<T>(row[static_cast<std::size_t>(j)]);
+    }
+  });
 }
 
 template <class T>
@@ -41,21 +56,21 @@ bool has_separate_values(const Case& c) {
 }
 
 template <class T>
-KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm) {
+KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm, const Threads& threads) {
   KnowledgeShard<T> shard;
   shard.rows = row_range(c.m, comm.size(), comm.rank());
   if (is_generator(c.knowledge)) {
     comm.together([&] {
-      generate(c, shard.rows, shard.keys, fill_key_row);
-      generate(c, shard.rows, shard.separate_values, fill_value_row);
+      generate(c, shard.rows, shard.keys, threads, fill_key_row);
+      generate(c, shard.rows, shard.separate_values, threads, fill_value_row);
     });
     return shard;
   }
   bool values = false;
   comm.together([&] {
     values = has_separate_values(c);
-    shard.keys = Matrix<T>(shard.rows.size(), c.knowledge_dim());
-    if (values) shard.separate_values = Matrix<T>(shard.rows.size(), c.knowledge_dim());
+    shard.keys = placed<T>(shard.rows.size(), c.knowledge_dim(), threads);
+    if (values) shard.separate_values = placed<T>(shard.rows.size(), c.knowledge_dim(), threads);
   });
   read_knowledge_rows(c.knowledge, "/keys", shard.rows, shard.keys, comm);
   if (values) read_knowledge_rows(c.knowledge, "/values", shard.rows, shard.separate_values, comm);
@@ -66,9 +81,9 @@ KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm) {
   return shard;
 }
 
-template KnowledgeShard<float> load_knowledge(const Case&, const Communicator&);
-template KnowledgeShard<double> load_knowledge(const Case&, const Communicator&);
-template KnowledgeShard<Bf16> load_knowledge(const Case&, const Communicator&);
-template KnowledgeShard<F16> load_knowledge(const Case&, const Communicator&);
+template KnowledgeShard<float> load_knowledge(const Case&, const Communicator&, const Threads&);
+template KnowledgeShard<double> load_knowledge(const Case&, const Communicator&, const Threads&);
+template KnowledgeShard<Bf16> load_knowledge(const Case&, const Communicator&, const Threads&);
+template KnowledgeShard<F16> load_knowledge(const Case&, const Communicator&, const Threads&);
 
 }  // namespace knowscale

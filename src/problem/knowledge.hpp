@@ -5,6 +5,7 @@
 #include "comm/communicator.hpp"
 #include "core/matrix.hpp"
 #include "core/partition.hpp"
+#include "kernels/threads.hpp"
 #include "problem/case.hpp"
 
 namespace knowscale {
@@ -25,9 +26,9 @@ struct KnowledgeShard {
 // inspect_knowledge_file.
 bool has_separate_values(const Case& c);
 
-// Collective. Throws Error(resource) on every rank for a file that cannot be read, does not fit the case, or
-// holds NaN or Inf (the message names the row).
+// Collective. Memory is placed by the threads that will read it. Throws Error(resource) on every rank for a file that
+// cannot be read, does not fit the case, or holds NaN or Inf (the message names the row).
 template <class T>
-KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm);
+KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm, const Threads& threads = Threads(1));
 
 }  // namespace knowscale

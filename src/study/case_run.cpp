@@ -86,7 +86,7 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   require_memory(comm, c, result.cost);
   reset_peak_memory();
   const Threads threads(c.threads);
-  const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm);
+  const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm, threads);
   const Matrix<T> queries = load_queries<T>(c, comm);
   const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
   const auto prepared = model.prepare(problem, backend);

@@ -97,7 +97,7 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, cons
       c.kernel = kernel;
       c.reduction = reduction;
       c.knowledge = generator;
-      const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm);
+      const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm, threads);
       const Matrix<T> queries = load_queries<T>(c, comm);
       const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
       const auto prepared = model.prepare(problem, backend_of<T>(c));

@@ -11,9 +11,11 @@
 #define HWY_TARGET_INCLUDE "kernels/test_exp.cpp"
 #include <hwy/foreach_target.h>
 // Must come after foreach_target.h.
+#include <hwy/highway.h>
+
 #include "kernels/simd/exp-inl.hpp"
 
-KNOWSCALE_BEFORE_NAMESPACE();
+HWY_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 
 template <int kDegree, class T>

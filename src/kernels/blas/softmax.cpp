@@ -9,12 +9,15 @@
 #define HWY_TARGET_INCLUDE "kernels/blas/softmax.cpp"
 #include <hwy/foreach_target.h>
 // Must come after foreach_target.h.
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
+
+#include "kernels/simd/exp-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace knowscale::blas::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
+using knowscale::HWY_NAMESPACE::exp2_of_score;
+using knowscale::HWY_NAMESPACE::kExactDegree;
 
 template <class T>
 T maximum(const T* row, std::int64_t count) {
@@ -31,29 +34,11 @@ T maximum(const T* row, std::int64_t count) {
   return result;
 }
 
-// exp(x) for x <= 0 in f32, to 2 + |x| units of roundoff: 2^n by adding n to the exponent, and a polynomial of degree
-// 6 in r = x log2(e) - n, |r| <= 1/2. Below exp(-87) it gives exp(-87), which no sum notices. With Highway's Exp, which
-// serves every x, a block took 3.9 ns for 16 scores on one core; with this 2.2.
+// exp(x) for x <= 0, to 2 + |x| units of roundoff.
 template <class D>
-HWY_INLINE hn::Vec<D> exp_of_nonpositive(D d, hn::Vec<D> x, float /*lane*/) {
-  const hn::RebindToSigned<D> di;
-  const auto log2e = hn::Set(d, 1.442695040888963f);
-  const auto clamped = hn::Max(x, hn::Set(d, -87.0f));
-  const auto n = hn::Round(hn::Mul(clamped, log2e));
-  const auto r = hn::MulSub(clamped, log2e, n);
-  auto p = hn::Set(d, 1.5403530e-4f);  // Taylor coefficients of 2^r, ln(2)^k / k!
-  p = hn::MulAdd(p, r, hn::Set(d, 1.3333558e-3f));
-  p = hn::MulAdd(p, r, hn::Set(d, 9.6181291e-3f));
-  p = hn::MulAdd(p, r, hn::Set(d, 5.5504109e-2f));
-  p = hn::MulAdd(p, r, hn::Set(d, 2.4022651e-1f));
-  p = hn::MulAdd(p, r, hn::Set(d, 6.9314718e-1f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  return hn::BitCast(d, hn::Add(hn::BitCast(di, p), hn::ShiftLeft<23>(hn::ConvertTo(di, n))));
-}
-
-template <class D>
-HWY_INLINE hn::Vec<D> exp_of_nonpositive(D d, hn::Vec<D> x, double /*lane*/) {
-  return hn::Exp(d, x);
+HWY_INLINE hn::Vec<D> exp_of_nonpositive(D d, hn::Vec<D> x) {
+  using T = hn::TFromD<D>;
+  return exp2_of_score<kExactDegree<T>>(d, hn::Mul(x, hn::Set(d, static_cast<T>(1.44269504088896340736))));
 }
 
 // row = exp(row - shift), shift at least the row's maximum; returns the sum.
@@ -65,8 +50,8 @@ T exponentiate(T* row, std::int64_t count, T shift) {
   auto s0 = hn::Zero(d), s1 = hn::Zero(d);
   std::int64_t j = 0;
   for (; j + 2 * lanes <= count; j += 2 * lanes) {
-    const auto e0 = exp_of_nonpositive(d, hn::Sub(hn::LoadU(d, row + j), minus), T{});
-    const auto e1 = exp_of_nonpositive(d, hn::Sub(hn::LoadU(d, row + j + lanes), minus), T{});
+    const auto e0 = exp_of_nonpositive(d, hn::Sub(hn::LoadU(d, row + j), minus));
+    const auto e1 = exp_of_nonpositive(d, hn::Sub(hn::LoadU(d, row + j + lanes), minus));
     hn::StoreU(e0, d, row + j);
     hn::StoreU(e1, d, row + j + lanes);
     s0 = hn::Add(s0, e0);

@@ -9,9 +9,9 @@
 #define KNOWSCALE_KERNELS_SIMD_EXP_INL
 #endif
 
-#include "kernels/simd/target-inl.hpp"
+#include <hwy/highway.h>
 
-KNOWSCALE_BEFORE_NAMESPACE();
+HWY_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
