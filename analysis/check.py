@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-ROUNDOFF = {"f32": 2.0**-24, "f64": 2.0**-53}
+ROUNDOFF = {"f32": 2.0**-24, "f64": 2.0**-53, "bf16": 2.0**-24, "f16": 2.0**-24}  # of the sums
+WEIGHT_ROUNDOFF = {"bf16": 2.0**-9 + 2.0**-13}  # weights may be rounded to bf16, and their exponential be as coarse
 BLOCK = 4096  # keys at a time, so that memory stays bounded
 
 
@@ -54,7 +55,7 @@ def error_bound(case: pd.Series, head_dim: int, m: int, largest_score: float) ->
     """Roundoff times: scores (a dot product and exp, in numerator and denominator), sums over keys, the rest."""
     scores = 2 * largest_score * (np.sqrt(head_dim) + 4)
     sums = 4 * (np.sqrt(min(m, 512)) + np.sqrt(m / 512) + np.log2(case["ranks"]))
-    return ROUNDOFF[case["precision"]] * (scores + sums + 8)
+    return ROUNDOFF[case["precision"]] * (scores + sums + 8) + 2 * WEIGHT_ROUNDOFF.get(case["precision"], 0.0)
 
 
 def check_case(case: pd.Series, kept: dict[str, np.ndarray]) -> Check:

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Speed-up, efficiency and ratios from the case table; pure functions, data frame in, data frame out.
 
-A series is what one line of a plot shows: a model with its kernel, reduction, precision and thread count. A problem is
+A series is what one line of a plot shows: a model with its kernel, reduction, precision, thread count and forced
+blocks. A problem is
 what its cases have in common otherwise. Only valid cases take part.
 """
 
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-SERIES = ["model", "kernel", "reduction", "precision", "threads"]
+SERIES = ["model", "kernel", "reduction", "precision", "threads", "query_block", "key_block"]
+BLOCKS = {"query": "queries at a time", "key": "keys at a time"}
 PROBLEM = ["study", "knowledge", "n", "d", "batch", "heads", "kv_heads", "hidden"]
 
 
@@ -25,7 +27,8 @@ def median_interval(samples: np.ndarray) -> tuple[float, float, float]:
 def series_label(row: pd.Series) -> str:
     used = [str(row[name]) for name in ("model", "kernel", "reduction") if row[name] != "-"]
     threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
-    return f"{'/'.join(used)} {row['precision']}{threads}"
+    blocks = "".join(f", {row[name + '_block']} {many}" for name, many in BLOCKS.items() if row[name + "_block"] > 0)
+    return f"{'/'.join(used)} {row['precision']}{threads}{blocks}"
 
 
 def problem_label(row: pd.Series) -> str:

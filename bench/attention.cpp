@@ -25,9 +25,9 @@ struct Size {
 };
 
 // Many queries of one head and of several, a long sequence against itself, few queries, a width between powers of 2.
-constexpr Size kSizes[] = {{1, 512, 65536, 64},    {1, 512, 32768, 128},   {8, 512, 8192, 64},
-                           {1, 2048, 2048, 64},    {1, 512, 65536, 80},    {1, 512, 65536, 96},
-                           {1, 16, 1 << 20, 64},   {1, 4, 1 << 20, 64},    {1, 1, 1 << 20, 64}};
+constexpr Size kSizes[] = {{1, 512, 65536, 64},  {1, 512, 32768, 128}, {8, 512, 8192, 64},
+                           {1, 2048, 2048, 64},  {1, 512, 65536, 80},  {1, 512, 65536, 96},
+                           {1, 16, 1 << 20, 64}, {1, 4, 1 << 20, 64},  {1, 1, 1 << 20, 64}};
 
 template <class T>
 Matrix<T> random_matrix(std::int64_t rows, std::int64_t cols, Stream stream, const Threads& threads) {

@@ -68,7 +68,7 @@ TEST(DescribeFile, TellsAKnowledgeSetFromAResult) {
 TEST(DescribeFile, RefusesAResultOfOtherColumns) {
   const std::string path = testing::TempDir() + "other.h5";
   write_durable_file(path, [](hid_t file) {
-    h5::write_integer(file, "schema_version", 1);
+    h5::write_integer(file, "schema_version", 2);
     for (const char* name : {"campaign", "config_hash", "knowscale_version"}) h5::write_text(file, name, "x");
     write_table(file, {"cases", {{"case", "1", "number", std::vector<std::int64_t>{1}}}});
   });

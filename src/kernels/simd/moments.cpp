@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Compiled once for each instruction set that Highway knows for this compiler; chosen at run time.
 //
-//   for each block of rows Z_b, copied as sums are kept: C[i][j] += (a_k z_k[i]) * z_k[j], tiles of 8 x 2 vectors on and
-//   above the diagonal alone; below it C is mirrored at the end
+//   for each block of rows Z_b, copied as sums are kept: C[i][j] += (a_k z_k[i]) * z_k[j], tiles of 8 x 2 vectors on
+//   and above the diagonal alone; below it C is mirrored at the end
 #include "kernels/moments.hpp"
 
 #include <algorithm>

@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 CASE = {
-    "study": "strong", "knowledge": "gaussian", "model": "knowledge", "kernel": "blas", "reduction": "packed",
+    "study": "strong", "knowledge": "gaussian", "model": "knowledge", "kernel": "blas", "reduction": "packed", "query_block": 0, "key_block": 0,
     "precision": "f32", "n": 6, "m": 300, "d": 8, "heads": 2, "kv_heads": 1, "hidden": 0, "scale": 0.5, "batch": 1,
     "ranks": 1, "threads": 1, "scaling": "strong", "launch": 1, "repetitions": 3, "seconds_median": 1.0,
     "seconds_low": 0.9, "seconds_high": 1.1, "stopped_by": "interval", "compute": 0.9, "exchange": 0.06, "wait": 0.04,
@@ -73,7 +73,7 @@ def result_file(tmp_path) -> Path:
         [{"case": c, "launch": 1, "repetition": i, "seconds": s * (1 + 0.01 * i)} for c, s in zip(table["case"], table["seconds_median"]) for i in range(3)]
     )
     with h5py.File(path, "w") as file:
-        file.attrs["schema_version"] = 1
+        file.attrs["schema_version"] = 2
         file.attrs["campaign"] = "golden"
         write_table(file, "cases", table)
         write_table(file, "samples", samples)
