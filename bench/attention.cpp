@@ -68,7 +68,7 @@ void attention(benchmark::State& state, const Kernel<T>& kernel, Size size, int 
   std::fill_n(buffer.data(), buffer.size(), 1.0);
   const Rates before = measure_rates<T>(threads, buffer);
   for (auto _ : state) {
-    kernel.compute({queries.view(), keys.view(), values.view(), shape, scale}, out, threads);
+    kernel.compute({queries.view(), keys.view(), values.view(), shape, scale}, out.rows(), threads);
     benchmark::DoNotOptimize(out.rows().data);
   }
   const Rates after = measure_rates<T>(threads, buffer);

@@ -101,13 +101,13 @@ void rescale(MatrixView<T> rows, std::span<const T> maxima);
 template <class T>
 void normalise(MatrixView<const T> rows, MatrixView<T> out);
 
-// One way of computing the partial state of a shard of numbers of type T. `compute` overwrites `out`, whose size fits
-// the input.
+// One way of computing the partial state of a shard of numbers of type T. `compute` overwrites `out`, the rows of a
+// Partial: queries.rows x heads rows of value_dim + 2 numbers.
 template <class T>
 struct Kernel {
   std::string_view name;
   bool tiled;  // heeds TileSizes
-  void (*compute)(const AttentionInput<T>& input, Partial<Accumulator<T>>& out, const Threads& threads);
+  void (*compute)(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads);
   // Scratch bytes that `compute` takes beyond input and output.
   std::int64_t (*scratch_bytes)(const HeadShape& shape, int threads);
 };

@@ -9,17 +9,29 @@
 #include <oneapi/tbb/task_arena.h>
 
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <thread>
+#include <utility>
 
 namespace knowscale {
 
 class Threads {
  public:
-  explicit Threads(int count)
-      : count_(count),
-        limit_(oneapi::tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(count)),
-        arena_(count) {}
+  explicit Threads(int count) : count_(count) {
+    if (count == 1) return;
+    limit_.emplace(oneapi::tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(count));
+    arena_.emplace(count);
+  }
 
   int count() const { return count_; }
+
+  // What the thread that made this object does now and then while it computes: kernels call poll() on every thread
+  // after each block of keys or tile. For messages that go on only when MPI is called.
+  void set_poll(std::function<void()> poll) { poll_ = std::move(poll); }
+  void poll() const {
+    if (poll_ && std::this_thread::get_id() == owner_) poll_();
+  }
 
   // Calls body(task) for every task in [0, tasks), in contiguous runs of tasks a thread; blocks until all
   // are done. An exception of a task is rethrown here.
@@ -29,13 +41,16 @@ class Threads {
       for (std::int64_t task = 0; task < tasks; ++task) body(task);
       return;
     }
-    arena_.execute([&] { oneapi::tbb::parallel_for(std::int64_t{0}, tasks, body, oneapi::tbb::static_partitioner{}); });
+    arena_->execute(
+        [&] { oneapi::tbb::parallel_for(std::int64_t{0}, tasks, body, oneapi::tbb::static_partitioner{}); });
   }
 
  private:
   int count_;
-  oneapi::tbb::global_control limit_;
-  mutable oneapi::tbb::task_arena arena_;
+  std::thread::id owner_ = std::this_thread::get_id();
+  std::function<void()> poll_;
+  std::optional<oneapi::tbb::global_control> limit_;
+  mutable std::optional<oneapi::tbb::task_arena> arena_;
 };
 
 }  // namespace knowscale

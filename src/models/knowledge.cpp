@@ -26,7 +26,7 @@ class Prepared : public PreparedModel<T> {
 
   Phases run() override {
     const double start = now();
-    backend_.kernel->compute(input_, partial_, problem_.threads);
+    backend_.kernel->compute(input_, partial_.rows(), problem_.threads);
     const double computed = now();
     const RowRange rows = backend_.reduction->run(problem_.comm, partial_);
     const double reduced = now();

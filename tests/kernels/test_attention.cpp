@@ -75,7 +75,7 @@ std::vector<long double> naive_row(const Inputs<T>& in, std::int64_t query, std:
 template <class T>
 Matrix<T> run(const Kernel<T>& kernel, const Inputs<T>& in, int threads) {
   Partial<T> partial(in.queries.rows(), in.shape);
-  kernel.compute(in.view(), partial, Threads(threads));
+  kernel.compute(in.view(), partial.rows(), Threads(threads));
   Matrix<T> out(partial.row_count(), in.shape.value_dim);
   normalise<T>(partial.rows(), out.view());
   return out;
@@ -126,7 +126,7 @@ TEST(Attention, AnEmptyShardIsTheIdentity) {
     const Inputs<double> in(3, 0, {2, 1, 4, 4});
     Partial<double> partial(3, in.shape);
     std::fill_n(partial.rows().data, partial.rows().size(), 7.0);  // stale
-    kernel.compute(in.view(), partial, Threads(2));
+    kernel.compute(in.view(), partial.rows(), Threads(2));
     const Partial<double> identity(3, in.shape);
     for (std::int64_t i = 0; i < partial.rows().size(); ++i)
       EXPECT_EQ(partial.rows().data[i], identity.rows().data[i]) << kernel.name;
@@ -137,12 +137,12 @@ TEST(Attention, ShardsMergeToTheWhole) {
   const Inputs<double> in(5, 1000, {2, 2, 8, 8});
   for (const Kernel<double>& kernel : kernels<double>()) {
     Partial<double> whole(5, in.shape), merged(5, in.shape), part(5, in.shape);
-    kernel.compute(in.view(), whole, Threads(1));
+    kernel.compute(in.view(), whole.rows(), Threads(1));
     for (std::int64_t shard = 0; shard < 7; ++shard) {
       AttentionInput<double> slice = in.view();
       slice.keys = slice.keys.slice_rows(row_range(1000, 7, shard));
       slice.values = slice.values.slice_rows(row_range(1000, 7, shard));
-      kernel.compute(slice, part, Threads(1));
+      kernel.compute(slice, part.rows(), Threads(1));
       merge(merged.rows(), std::as_const(part).rows());
     }
     std::vector<double> maxima;  // the two may refer to different scores

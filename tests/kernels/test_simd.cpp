@@ -55,7 +55,7 @@ template <class T>
 Partial<Accumulator<T>> run(const char* kernel, const Inputs<T>& in, int threads) {
   Partial<Accumulator<T>> out(in.queries.rows(), in.shape);
   std::fill_n(out.rows().data, out.rows().size(), Accumulator<T>{7});  // stale
-  kernel_by_name<T>(kernel).compute(in.view(), out, Threads(threads));
+  kernel_by_name<T>(kernel).compute(in.view(), out.rows(), Threads(threads));
   return out;
 }
 

@@ -42,17 +42,16 @@ void compute_tile(const AttentionInput<T>& input, RowRange tile, std::int64_t he
   }
 }
 
-// Rows of one query tile and head inside a Partial: row stride `heads` rows.
+// Rows of one query tile and head inside a state: row stride `heads` rows.
 template <class T>
-MatrixView<T> rows_of(Partial<T>& partial, RowRange tile, std::int64_t head) {
-  const MatrixView<T> rows = partial.rows();
-  return {rows.row(tile.begin * partial.heads() + head), tile.size(), rows.cols, rows.stride * partial.heads()};
+MatrixView<T> rows_of(MatrixView<T> state, RowRange tile, std::int64_t heads, std::int64_t head) {
+  return {state.row(tile.begin * heads + head), tile.size(), state.cols, state.stride * heads};
 }
 
 }  // namespace
 
 template <class T>
-void compute(const AttentionInput<T>& input, Partial<T>& out, const Threads& threads) {
+void compute(const AttentionInput<T>& input, MatrixView<T> out, const Threads& threads) {
   require(input.mask.hides_nothing(), ExitStatus::usage, "kernel \"blas\" has no masks: use simd or reference");
   const std::int64_t heads = input.shape.heads, keys = input.keys.rows;
   // Tiles of equal size, enough of them that every thread has one where the queries suffice.
@@ -67,10 +66,11 @@ void compute(const AttentionInput<T>& input, Partial<T>& out, const Threads& thr
   threads.parallel_for(splits * tiles * heads, [&](std::int64_t task) {
     const std::int64_t split = task / (tiles * heads), head = task % heads;
     const RowRange tile = row_range(input.queries.rows, tiles, task / heads % tiles);
-    Partial<T>& partial = split == 0 ? out : others[static_cast<std::size_t>(split - 1)];
-    compute_tile(input, tile, head, row_range(keys, splits, split), rows_of(partial, tile, head));
+    const MatrixView<T> state = split == 0 ? out : others[static_cast<std::size_t>(split - 1)].rows();
+    compute_tile(input, tile, head, row_range(keys, splits, split), rows_of(state, tile, heads, head));
+    threads.poll();
   });
-  for (const Partial<T>& other : others) merge(out.rows(), other.rows());
+  for (const Partial<T>& other : others) merge<T>(out, other.rows());
 }
 
 template <class T>
@@ -79,8 +79,8 @@ std::int64_t scratch_bytes(const HeadShape& shape, int threads) {
   return threads * (tile + split_state) * static_cast<std::int64_t>(sizeof(T));
 }
 
-template void compute(const AttentionInput<float>&, Partial<float>&, const Threads&);
-template void compute(const AttentionInput<double>&, Partial<double>&, const Threads&);
+template void compute(const AttentionInput<float>&, MatrixView<float>, const Threads&);
+template void compute(const AttentionInput<double>&, MatrixView<double>, const Threads&);
 template std::int64_t scratch_bytes<float>(const HeadShape&, int);
 template std::int64_t scratch_bytes<double>(const HeadShape&, int);
 

@@ -8,7 +8,7 @@
 namespace knowscale::blas {
 
 template <class T>
-void compute(const AttentionInput<T>& input, Partial<T>& out, const Threads& threads);
+void compute(const AttentionInput<T>& input, MatrixView<T> out, const Threads& threads);
 
 template <class T>
 std::int64_t scratch_bytes(const HeadShape& shape, int threads);

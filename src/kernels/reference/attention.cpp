@@ -55,9 +55,10 @@ void compute_row(const AttentionInput<T>& input, std::int64_t query_index, std::
 }  // namespace
 
 template <class T>
-void compute(const AttentionInput<T>& input, Partial<Accumulator<T>>& out, const Threads& threads) {
-  threads.parallel_for(out.row_count(), [&](std::int64_t row) {
-    compute_row(input, row / input.shape.heads, row % input.shape.heads, out.rows().row(row));
+void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads) {
+  threads.parallel_for(out.rows, [&](std::int64_t row) {
+    compute_row(input, row / input.shape.heads, row % input.shape.heads, out.row(row));
+    threads.poll();
   });
 }
 
@@ -65,9 +66,9 @@ std::int64_t scratch_bytes(const HeadShape& shape, int threads) {
   return shape.value_dim * static_cast<std::int64_t>(sizeof(double)) * threads;
 }
 
-template void compute(const AttentionInput<float>&, Partial<float>&, const Threads&);
-template void compute(const AttentionInput<double>&, Partial<double>&, const Threads&);
-template void compute(const AttentionInput<Bf16>&, Partial<float>&, const Threads&);
-template void compute(const AttentionInput<F16>&, Partial<float>&, const Threads&);
+template void compute(const AttentionInput<float>&, MatrixView<float>, const Threads&);
+template void compute(const AttentionInput<double>&, MatrixView<double>, const Threads&);
+template void compute(const AttentionInput<Bf16>&, MatrixView<float>, const Threads&);
+template void compute(const AttentionInput<F16>&, MatrixView<float>, const Threads&);
 
 }  // namespace knowscale::reference

@@ -7,7 +7,7 @@
 namespace knowscale::reference {
 
 template <class T>
-void compute(const AttentionInput<T>& input, Partial<Accumulator<T>>& out, const Threads& threads);
+void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads);
 
 std::int64_t scratch_bytes(const HeadShape& shape, int threads);
 

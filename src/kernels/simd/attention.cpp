@@ -40,7 +40,7 @@ Division divide(std::int64_t rows, std::int64_t kv_heads, std::int64_t keys, std
 }  // namespace
 
 template <class T>
-void compute(const AttentionInput<T>& input, Partial<Accumulator<T>>& out, const Threads& threads) {
+void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads) {
   const HeadShape& shape = input.shape;
   const std::int64_t rows = input.queries.rows * (shape.heads / shape.kv_heads), keys = input.keys.rows;
   const Tiles tiles = choose_tiles(input);
@@ -57,11 +57,12 @@ void compute(const AttentionInput<T>& input, Partial<Accumulator<T>>& out, const
                   {shape, kv_head, block.begin, block.size()},
                   row_range(keys, division.key_ranges, range),
                   tiles.keys,
-                  range == 0 ? out : others[static_cast<std::size_t>(range - 1)]});
+                  threads,
+                  range == 0 ? out : others[static_cast<std::size_t>(range - 1)].rows()});
   });
   threads.parallel_for(others.empty() ? 0 : threads.count(), [&](std::int64_t part) {
-    const RowRange mine = row_range(out.row_count(), threads.count(), part);
-    for (const auto& other : others) merge(out.rows().slice_rows(mine), other.rows().slice_rows(mine));
+    const RowRange mine = row_range(out.rows, threads.count(), part);
+    for (const auto& other : others) merge<Accumulator<T>>(out.slice_rows(mine), other.rows().slice_rows(mine));
   });
 }
 
@@ -70,10 +71,10 @@ std::int64_t scratch_bytes(const HeadShape& shape, int threads) {
   return threads * tiles_scratch_bytes(shape, sizeof(Accumulator<T>));
 }
 
-template void compute(const AttentionInput<float>&, Partial<float>&, const Threads&);
-template void compute(const AttentionInput<double>&, Partial<double>&, const Threads&);
-template void compute(const AttentionInput<Bf16>&, Partial<float>&, const Threads&);
-template void compute(const AttentionInput<F16>&, Partial<float>&, const Threads&);
+template void compute(const AttentionInput<float>&, MatrixView<float>, const Threads&);
+template void compute(const AttentionInput<double>&, MatrixView<double>, const Threads&);
+template void compute(const AttentionInput<Bf16>&, MatrixView<float>, const Threads&);
+template void compute(const AttentionInput<F16>&, MatrixView<float>, const Threads&);
 template std::int64_t scratch_bytes<float>(const HeadShape&, int);
 template std::int64_t scratch_bytes<double>(const HeadShape&, int);
 template std::int64_t scratch_bytes<Bf16>(const HeadShape&, int);

@@ -164,13 +164,13 @@ class FewQueries {
     for (std::int64_t first = 0; first < rows; first += kMostRows) add_values<kMostRows>(block, first, ahead);
   }
 
-  void write(Partial<L>& out) {
+  void write(MatrixView<L> out) {
     const std::int64_t value_dim = input_.shape.value_dim;
     L* maxima = scratch_.row(0);
     L* factors = scratch_.row(1);
     refer_in_natural_units<Layout, kVectors>(state(), maxima, factors);
     for (std::int64_t i = 0; i < rows_.count; ++i) {
-      L* row = out.rows().row(rows_.partial_row(i));
+      L* row = out.row(rows_.partial_row(i));
       for (std::int64_t c = 0; c < value_dim; ++c) row[c] = sums_(i, place_of(c)) * factors[i * kBlock];
       L sum = 0;
       for (int lane = 0; lane < kBlock; ++lane) sum += state().sum[i * kBlock + lane];

@@ -130,7 +130,7 @@ class ManyQueries {
   }
 
   // Writes the rows' states to `out`.
-  void write(Partial<L>& out) {
+  void write(MatrixView<L> out) {
     const std::int64_t value_dim = input_.shape.value_dim;
     L* maxima = scratch_.row(0);
     L* factors = scratch_.row(1);
@@ -139,7 +139,7 @@ class ManyQueries {
       refer_in_natural_units<QueriesInLanes<L>, kVectors>(state, maxima, factors);
       const L* sums = sums_.row(tile * value_cols_);
       for (std::int64_t lane = 0; lane < lanes_in(tile); ++lane) {
-        L* row = out.rows().row(rows_.partial_row(tile * lanes() + lane));
+        L* row = out.row(rows_.partial_row(tile * lanes() + lane));
         for (std::int64_t c = 0; c < value_dim; ++c) row[c] = sums[c * lanes() + lane] * factors[lane];
         row[value_dim] = state.sum[lane] * factors[lane];
         row[value_dim + 1] = maxima[lane];

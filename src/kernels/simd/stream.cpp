@@ -28,6 +28,7 @@ void stream_past(Queries&& queries, const Stream<T>& stream) {
   };
   for (std::int64_t begin = stream.keys.begin; begin < stream.keys.end; begin += stream.key_block) {
     queries.add(blocks.block(range(begin), range(begin + stream.key_block)));
+    stream.threads.poll();
   }
   queries.write(stream.out);
 }

@@ -13,7 +13,8 @@ struct Stream {
   QueryRows rows;
   RowRange keys;
   std::int64_t key_block;        // keys at a time
-  Partial<Accumulator<T>>& out;  // the rows' states are overwritten
+  const Threads& threads;  // asked to poll after each block of keys
+  MatrixView<Accumulator<T>> out;  // the rows' states are overwritten
 };
 
 template <class T>
