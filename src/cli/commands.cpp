@@ -34,7 +34,7 @@ void print_list() {
   };
   line("models", names_of(names.models));
   line("kernels", names_of(names.kernels));
-  line("reductions", names.reductions);
+  line("reductions", names_of(names.reductions));
   line("precisions", precisions);
   line("generators", names.generators);
 }

@@ -43,6 +43,11 @@ void add_run(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) 
       ->type_name("P,...")
       ->delimiter(',')
       ->envname("KNOWSCALE_RANKS");
+  run->add_option("--reduction", options.run.reduction,
+                  "Reduction in place of the campaign's; auto: the one of which the cost model expects most")
+      ->type_name("NAME");
+  run->add_flag("--count-messages", options.run.count_messages,
+                "Count what every case really sends and hold the cost model's formulas against it");
   run->add_flag("--dry-run", options.run.dry_run, "Validate and list the cases, measure nothing");
   run->add_flag("--keep-io", options.run.keep_io,
                 "Keep inputs and output of every case in /io, for checking with numpy");

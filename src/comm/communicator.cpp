@@ -10,36 +10,11 @@
 #include <utility>
 
 #include "comm/counts.hpp"
+#include "comm/row_type.hpp"
 #include "core/half.hpp"
 
 namespace knowscale {
 namespace {
-
-MPI_Op mpi_op(Combine combine) {
-  switch (combine) {
-    case Combine::sum: return MPI_SUM;
-    case Combine::maximum: return MPI_MAX;
-    case Combine::minimum: return MPI_MIN;
-  }
-  return MPI_OP_NULL;
-}
-
-// A row of a matrix as one element of a message, so that counts are rows and stay small.
-template <class T>
-class RowType {
- public:
-  explicit RowType(std::int64_t cols) {
-    check_mpi(MPI_Type_contiguous(message_count(cols), mpi_type<T>(), &type_), "MPI_Type_contiguous");
-    check_mpi(MPI_Type_commit(&type_), "MPI_Type_commit");
-  }
-  ~RowType() { MPI_Type_free(&type_); }
-  RowType(const RowType&) = delete;
-  RowType& operator=(const RowType&) = delete;
-  MPI_Datatype get() const { return type_; }
-
- private:
-  MPI_Datatype type_ = MPI_DATATYPE_NULL;
-};
 
 std::vector<int> exclusive_sum(const std::vector<int>& counts) {
   std::vector<int> starts(counts.size(), 0);
@@ -50,9 +25,22 @@ std::vector<int> exclusive_sum(const std::vector<int>& counts) {
 
 }  // namespace
 
+MPI_Op mpi_op(Combine combine) {
+  switch (combine) {
+    case Combine::sum: return MPI_SUM;
+    case Combine::maximum: return MPI_MAX;
+    case Combine::minimum: return MPI_MIN;
+  }
+  return MPI_OP_NULL;
+}
+
 template <>
 MPI_Datatype mpi_type<char>() {
   return MPI_CHAR;
+}
+template <>
+MPI_Datatype mpi_type<std::uint8_t>() {
+  return MPI_UINT8_T;
 }
 template <>
 MPI_Datatype mpi_type<float>() {
@@ -145,9 +133,17 @@ Communicator Communicator::world() {
   return Communicator(handle);
 }
 
-Communicator Communicator::first(int ranks) const {
+Communicator Communicator::first(int ranks) const { return split(rank_ < ranks ? 0 : -1); }
+
+Communicator Communicator::duplicate() const {
   MPI_Comm handle = MPI_COMM_NULL;
-  check_mpi(MPI_Comm_split(handle_, rank_ < ranks ? 0 : MPI_UNDEFINED, rank_, &handle), "MPI_Comm_split");
+  check_mpi(MPI_Comm_dup(handle_, &handle), "MPI_Comm_dup");
+  return Communicator(handle);
+}
+
+Communicator Communicator::split(int group) const {
+  MPI_Comm handle = MPI_COMM_NULL;
+  check_mpi(MPI_Comm_split(handle_, group < 0 ? MPI_UNDEFINED : group, rank_, &handle), "MPI_Comm_split");
   return Communicator(handle);
 }
 
@@ -254,6 +250,14 @@ void Communicator::receive(std::span<T> data, int from) const {
             "MPI_Recv");
 }
 
+template <class T>
+void Communicator::shift(std::span<const T> sent, std::span<T> received) const {
+  const int count = message_count(static_cast<std::int64_t>(sent.size()));
+  check_mpi(MPI_Sendrecv(sent.data(), count, mpi_type<T>(), (rank_ + 1) % size_, 0, received.data(), count,
+                         mpi_type<T>(), (rank_ + size_ - 1) % size_, 0, handle_, MPI_STATUS_IGNORE),
+            "MPI_Sendrecv");
+}
+
 void Communicator::together(const std::function<void()>& local) const {
   std::optional<Error> error;
   try {
@@ -292,6 +296,7 @@ template void Communicator::allgather_rows(MatrixView<float>) const;
 template void Communicator::allgather_rows(MatrixView<double>) const;
 template void Communicator::send(std::span<const float>, int) const;
 template void Communicator::send(std::span<const double>, int) const;
+template void Communicator::shift(std::span<const double>, std::span<double>) const;
 template void Communicator::receive(std::span<float>, int) const;
 template void Communicator::receive(std::span<double>, int) const;
 

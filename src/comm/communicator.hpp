@@ -39,6 +39,8 @@ std::string mpi_version();
 
 enum class Combine { sum, maximum, minimum };
 
+MPI_Op mpi_op(Combine combine);
+
 template <class T>
 MPI_Datatype mpi_type();
 
@@ -59,6 +61,10 @@ class Communicator {
   Communicator first(int ranks) const;
   // Ranks on this node.
   Communicator node() const;
+  // The same ranks, whose messages do not meet those of this one.
+  Communicator duplicate() const;
+  // The ranks that gave the same `group`, in the order they have here; an empty one for those that gave a negative.
+  Communicator split(int group) const;
 
   void barrier() const;
   // A barrier in which those who wait sleep instead of spinning: for idle ranks, whose spinning would
@@ -95,6 +101,9 @@ class Communicator {
   void send(std::span<const T> data, int to) const;
   template <class T>
   void receive(std::span<T> data, int from) const;
+  // All ranks at once: sends to the next rank in a ring, receives as much from the previous one.
+  template <class T>
+  void shift(std::span<const T> sent, std::span<T> received) const;
 
   // Runs `local`, which may throw Error but must not communicate, on every rank; if it threw on any, throws
   // the Error of the lowest such rank on all of them as a CollectiveError.

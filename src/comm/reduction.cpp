@@ -3,21 +3,33 @@
 #include "comm/reduction.hpp"
 
 #include <array>
-#include <bit>
 
-#include "comm/packed.hpp"
-#include "comm/reduce_scatter.hpp"
-#include "comm/two_phase.hpp"
+#include "comm/reductions/all_to_all.hpp"
+#include "comm/reductions/hierarchical.hpp"
+#include "comm/reductions/packed.hpp"
+#include "comm/reductions/reduce_scatter.hpp"
+#include "comm/reductions/reproducible.hpp"
+#include "comm/reductions/ring.hpp"
+#include "comm/reductions/ring_q.hpp"
+#include "comm/reductions/tree.hpp"
+#include "comm/reductions/two_phase.hpp"
 #include "core/named.hpp"
 
 namespace knowscale {
 
 template <class T>
 std::span<const Reduction<T>> reductions() {
-  static constexpr std::array<Reduction<T>, 3> table = {{
-      {"packed", Placement::replicated, packed::run<T>, packed::traffic},
-      {"two_phase", Placement::replicated, two_phase::run<T>, two_phase::traffic},
-      {"reduce_scatter", Placement::sharded, reduce_scatter::run<T>, reduce_scatter::traffic},
+  constexpr Placement replicated = Placement::replicated, sharded = Placement::sharded;
+  static constexpr std::array<Reduction<T>, 9> table = {{
+      {"packed", replicated, packed::prepare<T>, packed::cost},
+      {"two_phase", replicated, two_phase::prepare<T>, two_phase::cost},
+      {"reduce_scatter", sharded, reduce_scatter::prepare<T>, reduce_scatter::cost},
+      {"all_to_all", sharded, all_to_all::prepare<T>, all_to_all::cost},
+      {"tree", replicated, tree::prepare<T>, tree::cost},
+      {"hierarchical", replicated, hierarchical::prepare<T>, hierarchical::cost, {.by_node = true}},
+      {"ring", sharded, ring::prepare<T>, ring::cost, {.tiled = false}},
+      {"ring_q", sharded, ring_q::prepare<T>, ring_q::cost, {.tiled = false}},
+      {"reproducible", replicated, reproducible::prepare<T>, reproducible::cost, {.chunked = true}},
   }};
   return table;
 }
@@ -27,22 +39,36 @@ const Reduction<T>& reduction_by_name(std::string_view name) {
   return entry_by_name(reductions<T>(), "reduction", name);
 }
 
-RowRange result_rows(std::int64_t queries, std::int64_t heads, int ranks, int rank) {
-  const RowRange own = row_range(queries, ranks, rank);
-  return {own.begin * heads, own.end * heads};
+template <class T>
+ReductionCost cost_of(const Reduction<T>& reduction, const ReductionShape& shape) {
+  ReductionCost cost = reduction.cost(shape);
+  if (shape.ranks > 1 && reduction.natural == Placement::sharded && shape.options.placement == Placement::replicated) {
+    // An allgather of the output.
+    const Traffic gather = allgather_traffic(static_cast<double>(shape.queries) * shape.output_bytes(), shape.ranks);
+    cost.sent += gather;
+    cost.rounds += gather.messages;
+    cost.round_bytes += gather.bytes;
+  }
+  return cost;
 }
 
-Traffic allreduce_traffic(double bytes, int ranks) {
-  if (ranks == 1) return {};
-  constexpr double small = 10e3;
-  const double steps = std::bit_width(static_cast<unsigned>(ranks - 1)), others = ranks - 1;  // steps: ceil(log2 p)
-  if (bytes < small) return {steps, steps * bytes};
-  return {2 * others, 2 * others / ranks * bytes};
+std::vector<RowRange> shard_ranges(std::int64_t m, int ranks, std::int64_t granule) {
+  std::vector<RowRange> ranges;
+  for (int r = 0; r < ranks; ++r) ranges.push_back(shard_range(m, ranks, granule, r));
+  return ranges;
 }
 
 template std::span<const Reduction<float>> reductions();
 template std::span<const Reduction<double>> reductions();
+template std::span<const Reduction<Bf16>> reductions();
+template std::span<const Reduction<F16>> reductions();
 template const Reduction<float>& reduction_by_name(std::string_view);
 template const Reduction<double>& reduction_by_name(std::string_view);
+template const Reduction<Bf16>& reduction_by_name(std::string_view);
+template const Reduction<F16>& reduction_by_name(std::string_view);
+template ReductionCost cost_of(const Reduction<float>&, const ReductionShape&);
+template ReductionCost cost_of(const Reduction<double>&, const ReductionShape&);
+template ReductionCost cost_of(const Reduction<Bf16>&, const ReductionShape&);
+template ReductionCost cost_of(const Reduction<F16>&, const ReductionShape&);
 
 }  // namespace knowscale

@@ -1,50 +1,62 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of reductions: ways to merge the partial states of all ranks into the exact result.
+// The table of reductions: ways to exact attention over a set that is sharded over the ranks.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "comm/communicator.hpp"
+#include "comm/phases.hpp"
+#include "comm/reduction_cost.hpp"
+#include "comm/reduction_options.hpp"
 #include "kernels/attention.hpp"
 
 namespace knowscale {
 
-enum class Placement {
-  replicated,  // every rank holds all queries' results
-  sharded      // rank r holds those of row_range(queries, p, r)
+// What a reduction is asked to do; views and references that outlive it. Queries are the same on every rank, keys and
+// values this rank's. A mask refers to them: its offset counts from the first key of this rank.
+template <class T>
+struct ShardedAttention {
+  const Communicator& comm;
+  const Threads& threads;
+  const Kernel<T>& kernel;
+  AttentionInput<T> input;
+  std::vector<RowRange> shards;  // keys of the whole set that each rank holds, in order, any of them empty
+  ReductionOptions options;      // placement resolved, not natural
 };
 
-// What a reduction is asked to merge: on each of `ranks` ranks a state of n h (d_v + 2) numbers.
-struct ReductionShape {
-  int ranks = 1;
-  std::int64_t queries = 0;
-  HeadShape heads;
-  std::int64_t element_bytes = 4;  // w
-
-  double state_bytes() const {  // S
-    return static_cast<double>(queries * heads.heads * (heads.value_dim + 2) * element_bytes);
-  }
-};
-
-// Sent by the rank that sends most.
-struct Traffic {
-  double messages = 0;
-  double bytes = 0;
+// Buffers, communicators and windows of one ShardedAttention, for any number of runs.
+template <class T>
+class PreparedAttention {
+ public:
+  virtual ~PreparedAttention() = default;
+  // Computes softmax(scale Q K^T) V over all shards: writes row q, head h at output(q, h value_dim), for the queries
+  // that result_rows() names; 0 where no key is visible. `output` has all queries' rows; others are undefined.
+  // Collective, blocking.
+  virtual Phases run(MatrixView<Accumulator<T>> output) = 0;
 };
 
 template <class T>
 struct Reduction {
   std::string_view name;
-  Placement placement;
-  // Merges `partial` over the ranks, in place. Collective, blocking. Returns the rows of `partial` that now
-  // hold the merged state on this rank (all of them when replicated); the others are undefined.
-  RowRange (*run)(const Communicator& comm, Partial<T>& partial);
-  Traffic (*traffic)(const ReductionShape& shape);
+  Placement natural;
+  // Collective.
+  std::unique_ptr<PreparedAttention<T>> (*prepare)(const ShardedAttention<T>& attention);
+  ReductionCost (*cost)(const ReductionShape& shape);
+  HeededOptions heeds = {};
+
+  // Where the result lies when `placement` is asked for.
+  Placement placement(Placement asked) const { return asked == Placement::natural ? natural : asked; }
+  // The rows of the output that rank `rank` holds after a run.
+  RowRange result_rows(Placement asked, std::int64_t queries, int ranks, int rank) const {
+    return placement(asked) == Placement::sharded ? row_range(queries, ranks, rank) : RowRange{0, queries};
+  }
 };
 
-// All reductions of this build, in the order of their table in the README.
+// All reductions of this build for numbers stored as T, in the order of their table in the README.
 template <class T>
 std::span<const Reduction<T>> reductions();
 
@@ -52,12 +64,11 @@ std::span<const Reduction<T>> reductions();
 template <class T>
 const Reduction<T>& reduction_by_name(std::string_view name);
 
-// Rows of a state of n queries x h heads that rank `rank` of `ranks` owns when the result is sharded by query.
-RowRange result_rows(std::int64_t queries, std::int64_t heads, int ranks, int rank);
+// What `reduction` costs for the shape, with the gather that its placement asks for.
+template <class T>
+ReductionCost cost_of(const Reduction<T>& reduction, const ReductionShape& shape);
 
-// MPI_Allreduce of `bytes` bytes by the algorithms that MPI libraries use: recursive doubling (log2 p
-// messages of all bytes) for small ones, reduce-scatter and allgather (2 (p - 1) / p of the bytes) for
-// large ones (Thakur, Rabenseifner & Gropp 2005). The library chooses; 10 KB is Open MPI's border.
-Traffic allreduce_traffic(double bytes, int ranks);
+// Where every rank's keys lie in a set of m when shards end at multiples of `granule` keys (1: anywhere).
+std::vector<RowRange> shard_ranges(std::int64_t m, int ranks, std::int64_t granule);
 
 }  // namespace knowscale

@@ -23,4 +23,10 @@ constexpr RowRange row_range(std::int64_t rows, std::int64_t parts, std::int64_t
   return {begin, begin + each + (index < longer ? 1 : 0)};
 }
 
+// The same with borders at multiples of `granule` rows alone.
+constexpr RowRange shard_range(std::int64_t rows, std::int64_t parts, std::int64_t granule, std::int64_t index) {
+  const RowRange granules = row_range((rows + granule - 1) / granule, parts, index);
+  return {std::min(granules.begin * granule, rows), std::min(granules.end * granule, rows)};
+}
+
 }  // namespace knowscale

@@ -101,6 +101,14 @@ void rescale(MatrixView<T> rows, std::span<const T> maxima);
 template <class T>
 void normalise(MatrixView<const T> rows, MatrixView<T> out);
 
+// The same, the rows divided between the threads.
+template <class T>
+void merge(MatrixView<T> into, MatrixView<const T> from, const Threads& threads);
+template <class T>
+void rescale(MatrixView<T> rows, std::span<const T> maxima, const Threads& threads);
+template <class T>
+void normalise(MatrixView<const T> rows, MatrixView<T> out, const Threads& threads);
+
 // One way of computing the partial state of a shard of numbers of type T. `compute` overwrites `out`, the rows of a
 // Partial: queries.rows x heads rows of value_dim + 2 numbers.
 template <class T>

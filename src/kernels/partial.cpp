@@ -149,6 +149,34 @@ void clear(MatrixView<T> rows) {
   }
 }
 
+// Calls body(range) for a range of rows on each thread; on one alone where waking the others would take longer.
+template <class Body>
+void for_row_ranges(std::int64_t rows, std::int64_t cols, const Threads& threads, const Body& body) {
+  constexpr std::int64_t kLeastNumbers = 1 << 15;
+  const std::int64_t parts = std::clamp<std::int64_t>(rows * cols / kLeastNumbers, 1, threads.count());
+  threads.parallel_for(parts, [&](std::int64_t part) { body(row_range(rows, parts, part)); });
+}
+
+template <class T>
+void merge(MatrixView<T> into, MatrixView<const T> from, const Threads& threads) {
+  for_row_ranges(into.rows, into.cols, threads,
+                 [&](RowRange range) { merge(into.slice_rows(range), from.slice_rows(range)); });
+}
+
+template <class T>
+void rescale(MatrixView<T> rows, std::span<const T> maxima, const Threads& threads) {
+  for_row_ranges(rows.rows, rows.cols, threads, [&](RowRange range) {
+    rescale(rows.slice_rows(range),
+            maxima.subspan(static_cast<std::size_t>(range.begin), static_cast<std::size_t>(range.size())));
+  });
+}
+
+template <class T>
+void normalise(MatrixView<const T> rows, MatrixView<T> out, const Threads& threads) {
+  for_row_ranges(rows.rows, rows.cols, threads,
+                 [&](RowRange range) { normalise(rows.slice_rows(range), out.slice_rows(range)); });
+}
+
 template <class T>
 Partial<T>::Partial(std::int64_t queries, const HeadShape& shape)
     : queries_(queries), heads_(shape.heads), rows_(queries * shape.heads, shape.value_dim + 2) {
@@ -157,6 +185,12 @@ Partial<T>::Partial(std::int64_t queries, const HeadShape& shape)
 
 template void clear(MatrixView<float>);
 template void clear(MatrixView<double>);
+template void merge(MatrixView<float>, MatrixView<const float>, const Threads&);
+template void merge(MatrixView<double>, MatrixView<const double>, const Threads&);
+template void rescale(MatrixView<float>, std::span<const float>, const Threads&);
+template void rescale(MatrixView<double>, std::span<const double>, const Threads&);
+template void normalise(MatrixView<const float>, MatrixView<float>, const Threads&);
+template void normalise(MatrixView<const double>, MatrixView<double>, const Threads&);
 template class Partial<float>;
 template class Partial<double>;
 

@@ -26,18 +26,36 @@ class Threads {
 
   int count() const { return count_; }
 
-  // What the thread that made this object does now and then while it computes: kernels call poll() on every thread
-  // after each block of keys or tile. For messages that go on only when MPI is called.
-  void set_poll(std::function<void()> poll) { poll_ = std::move(poll); }
+  // Kernels call this on every thread after each block of keys or tile: what while_polling() asked for is then done by
+  // the thread that made this object, for messages that go on only when MPI is called. It computes alone there.
   void poll() const {
-    if (poll_ && std::this_thread::get_id() == owner_) poll_();
+    if (!poll_ || polling_ || std::this_thread::get_id() != owner_) return;
+    polling_ = true;
+    poll_();
+    polling_ = false;
+  }
+
+  class Polling {
+   public:
+    explicit Polling(const Threads& threads) : threads_(threads) {}
+    ~Polling() { threads_.poll_ = nullptr; }
+    Polling(const Polling&) = delete;
+    Polling& operator=(const Polling&) = delete;
+
+   private:
+    const Threads& threads_;
+  };
+  // `poll` is called at these places for as long as the returned object lives.
+  [[nodiscard]] Polling while_polling(std::function<void()> poll) const {
+    poll_ = std::move(poll);
+    return Polling(*this);
   }
 
   // Calls body(task) for every task in [0, tasks), in contiguous runs of tasks a thread; blocks until all
   // are done. An exception of a task is rethrown here.
   template <class Body>
   void parallel_for(std::int64_t tasks, const Body& body) const {
-    if (count_ == 1 || tasks == 1) {
+    if (count_ == 1 || tasks == 1 || polling_) {
       for (std::int64_t task = 0; task < tasks; ++task) body(task);
       return;
     }
@@ -48,7 +66,8 @@ class Threads {
  private:
   int count_;
   std::thread::id owner_ = std::this_thread::get_id();
-  std::function<void()> poll_;
+  mutable std::function<void()> poll_;
+  mutable bool polling_ = false;  // of the owner alone
   std::optional<oneapi::tbb::global_control> limit_;
   mutable std::optional<oneapi::tbb::task_arena> arena_;
 };

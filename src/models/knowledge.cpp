@@ -1,53 +1,50 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "models/knowledge.hpp"
 
-#include "comm/clock.hpp"
+#include "problem/knowledge.hpp"
 
 namespace knowscale::knowledge_model {
 namespace {
 
+// The options with the placement that the reduction gives them.
+template <class T>
+ReductionOptions resolved(const Case& c, const Backend<T>& backend) {
+  ReductionOptions options = c.options;
+  options.placement = backend.reduction->placement(options.placement);
+  return options;
+}
+
 template <class T>
 class Prepared : public PreparedModel<T> {
-  using L = Accumulator<T>;
+  using A = Accumulator<T>;
 
  public:
   Prepared(const Problem<T>& problem, const Backend<T>& backend)
-      : problem_(problem),
-        backend_(backend),
-        input_{problem.queries,
-               problem.knowledge.keys.view(),
-               problem.knowledge.values(),
-               problem.c.head_shape(),
-               problem.c.scale,
-               {},
-               problem.c.tiles},
-        partial_(problem.queries.rows, input_.shape),
+      : attention_{problem.comm,
+                   problem.threads,
+                   *backend.kernel,
+                   {problem.queries,
+                    problem.knowledge.keys.view(),
+                    problem.knowledge.values(),
+                    problem.c.head_shape(),
+                    problem.c.scale,
+                    {},
+                    problem.c.tiles},
+                   shard_ranges(problem.c.m, problem.comm.size(), problem.c.shard_granule()),
+                   resolved(problem.c, backend)},
+        prepared_(backend.reduction->prepare(attention_)),
+        rows_(backend.reduction->result_rows(problem.c.options.placement, problem.queries.rows, problem.comm.size(),
+                                             problem.comm.rank())),
         output_(problem.queries.rows, problem.c.d) {}
 
-  Phases run() override {
-    const double start = now();
-    backend_.kernel->compute(input_, partial_.rows(), problem_.threads);
-    const double computed = now();
-    const RowRange rows = backend_.reduction->run(problem_.comm, partial_);
-    const double reduced = now();
-    const std::int64_t heads = input_.shape.heads;
-    rows_ = {rows.begin / heads, rows.end / heads};
-    // Row (query, head) of the state is head `head` of the query's output row.
-    const MatrixView<L> by_head = {output_.row(rows_.begin), rows.size(), input_.shape.value_dim,
-                                   input_.shape.value_dim};
-    normalise<L>(partial_.rows().slice_rows(rows), by_head);
-    return {computed - start + now() - reduced, 0};
-  }
-
-  Output<L> output() const override { return {rows_, output_.view().slice_rows(rows_)}; }
+  Phases run() override { return prepared_->run(output_.view()); }
+  Output<A> output() const override { return {rows_, output_.view().slice_rows(rows_)}; }
 
  private:
-  Problem<T> problem_;
-  Backend<T> backend_;
-  AttentionInput<T> input_;
-  Partial<L> partial_;
-  Matrix<L> output_;
+  ShardedAttention<T> attention_;
+  std::unique_ptr<PreparedAttention<T>> prepared_;
   RowRange rows_;
+  Matrix<A> output_;
 };
 
 }  // namespace
@@ -60,17 +57,16 @@ std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backe
 template <class T>
 Cost cost(const Case& c, const Backend<T>& backend) {
   const double queries = static_cast<double>(c.batch * c.n), width = static_cast<double>(c.d);
-  const double shard_rows = static_cast<double>(row_range(c.m, c.ranks, 0).size());
+  const double shard_rows = static_cast<double>(shard_range(c.m, c.ranks, c.shard_granule(), 0).size());
   const double sets = has_separate_values(c) ? 2 : 1;
-  const ReductionShape shape = {c.ranks, c.batch * c.n, c.head_shape(), sizeof(Accumulator<T>)};
-  const Traffic traffic = backend.reduction->traffic(shape);
+  const ReductionCost reduction = cost_of(*backend.reduction, reduction_shape(c));
   const double scratch = static_cast<double>(backend.kernel->scratch_bytes(c.head_shape(), c.threads));
+  const double slots = c.options.overlap ? 2 : 1;
   return {.flops = 4 * queries * static_cast<double>(c.m) * width,
           .bytes_read = sets * shard_rows * static_cast<double>(c.knowledge_dim()) * sizeof(T),
-          .bytes_sent = traffic.bytes,
-          .messages = traffic.messages,
-          // The partial state, a second one inside MPI, the output.
-          .state_bytes = 2 * shape.state_bytes() + queries * width * sizeof(Accumulator<T>) + scratch};
+          .bytes_sent = reduction.sent.bytes,
+          .messages = reduction.sent.messages,
+          .state_bytes = slots * reduction.buffers + queries * width * sizeof(Accumulator<T>) + scratch};
 }
 
 template std::unique_ptr<PreparedModel<float>> prepare(const Problem<float>&, const Backend<float>&);

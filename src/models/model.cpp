@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "models/model.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "core/named.hpp"
@@ -28,10 +29,21 @@ const Model<T>& model_by_name(std::string_view name) {
   return entry_by_name(models<T>(), "model", name);
 }
 
+ReductionShape reduction_shape(const Case& c) {
+  return {.ranks = c.ranks,
+          .queries = c.batch * c.n,
+          .keys = c.m,
+          .heads = c.head_shape(),
+          .stored_bytes = static_cast<std::int64_t>(bytes_of(c.precision)),
+          .state_bytes = std::max<std::int64_t>(static_cast<std::int64_t>(bytes_of(c.precision)), sizeof(float)),
+          .separate_values = has_separate_values(c),
+          .options = c.options};
+}
+
 template <class T>
 Backend<T> backend_of(const Case& c) {
   if (!model_by_name<T>(c.model).attends) return {};
-  return {&kernel_by_name<T>(c.kernel), &reduction_by_name<Accumulator<T>>(c.reduction)};
+  return {&kernel_by_name<T>(c.kernel), &reduction_by_name<T>(c.reduction)};
 }
 
 template std::span<const Model<float>> models();

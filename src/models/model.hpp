@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "comm/communicator.hpp"
+#include "comm/phases.hpp"
 #include "comm/reduction.hpp"
 #include "core/matrix.hpp"
 #include "kernels/attention.hpp"
@@ -16,13 +17,6 @@
 #include "problem/knowledge.hpp"
 
 namespace knowscale {
-
-// How long this rank did what, in one run, in seconds. The rest of a run is exchange, and waiting for slower
-// ranks in it.
-struct Phases {
-  double compute = 0;
-  double waited = 0;  // for a predecessor, where the model makes a rank wait before it may compute
-};
 
 // What a model works on; views and references that outlive it.
 template <class T>
@@ -55,7 +49,7 @@ class PreparedModel {
 template <class T>
 struct Backend {
   const Kernel<T>* kernel = nullptr;
-  const Reduction<Accumulator<T>>* reduction = nullptr;
+  const Reduction<T>* reduction = nullptr;
 };
 
 // What one run of a case costs, over all ranks unless said.
@@ -83,6 +77,16 @@ std::span<const Model<T>> models();
 // The model of that name. Throws Error(usage) that lists the names there are.
 template <class T>
 const Model<T>& model_by_name(std::string_view name);
+
+// What the reduction of an attending case is asked to merge.
+ReductionShape reduction_shape(const Case& c);
+
+// Makes the case use that reduction, with those of the options that it heeds.
+template <class T>
+void use_reduction(Case& c, const Reduction<T>& reduction, const ReductionOptions& options = {}) {
+  c.reduction = reduction.name;
+  c.options = heeded(options, reduction.heeds);
+}
 
 // Looks up what the case names. Throws Error(usage).
 template <class T>

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "comm/reduction_options.hpp"
 #include "core/precision.hpp"
 #include "kernels/attention.hpp"
 
@@ -31,10 +32,11 @@ struct Case {
   std::int64_t d = 64;     // width of a query
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;
-  std::int64_t hidden = 0;  // H of an LSTM
-  double scale = 0;         // b, resolved: 1 / sqrt(d / heads) unless the campaign says otherwise
-  std::int64_t batch = 1;   // sequences
-  TileSizes tiles;          // as forced by the campaign
+  std::int64_t hidden = 0;               // H of an LSTM
+  double scale = 0;                      // b, resolved: 1 / sqrt(d / heads) unless the campaign says otherwise
+  std::int64_t batch = 1;                // sequences
+  TileSizes tiles;                       // as forced by the campaign
+  ReductionOptions options{.chunk = 0};  // chunk: 0 but for `reproducible`
   int ranks = 1;
   int threads = 1;  // a rank, resolved
   Scaling scaling = Scaling::strong;
@@ -42,6 +44,8 @@ struct Case {
 
   // A model without heads sees vectors of width d.
   std::int64_t head_dim() const { return heads == 0 ? d : d / heads; }
+  // Shards end at multiples of so many knowledge vectors.
+  std::int64_t shard_granule() const { return options.chunk == 0 ? 1 : options.chunk; }
   std::int64_t knowledge_dim() const { return heads == 0 ? d : kv_heads * head_dim(); }
   HeadShape head_shape() const { return {heads, kv_heads, head_dim(), head_dim()}; }
 };

@@ -58,7 +58,7 @@ bool has_separate_values(const Case& c) {
 template <class T>
 KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm, const Threads& threads) {
   KnowledgeShard<T> shard;
-  shard.rows = row_range(c.m, comm.size(), comm.rank());
+  shard.rows = shard_range(c.m, comm.size(), c.shard_granule(), comm.rank());
   if (is_generator(c.knowledge)) {
     comm.together([&] {
       generate(c, shard.rows, shard.keys, threads, fill_key_row);

@@ -10,7 +10,7 @@
 
 namespace knowscale {
 
-// Rows [rows.begin, rows.end) of the set of m vectors: the part row_range(m, p, rank). May be empty.
+// Rows [rows.begin, rows.end) of the set of m vectors: the part that shard_range() names. May be empty.
 template <class T>
 struct KnowledgeShard {
   RowRange rows;

@@ -20,7 +20,7 @@
 
 namespace knowscale {
 
-inline constexpr std::int64_t kSchemaVersion = 2;  // 2: query_block and key_block in /cases
+inline constexpr std::int64_t kSchemaVersion = 3;  // 2: query_block, key_block; 3: how ranks exchange
 
 // Root attributes; `config_hash` decides whether an existing file or folder is of this campaign.
 struct ResultHeader {

@@ -136,6 +136,17 @@ std::vector<KnowledgeSize> read_sizes(const Section& section) {
                                      });
 }
 
+std::vector<Placement> read_placements(const Section& section) {
+  return section.list<Placement>(
+      "placement", {Placement::natural}, "\"natural\", \"replicated\" or \"sharded\"",
+      [](const toml::node& node) -> std::optional<Placement> {
+        for (const Placement placement : {Placement::natural, Placement::replicated, Placement::sharded}) {
+          if (node.value<std::string>() == std::string(name_of(placement))) return placement;
+        }
+        return std::nullopt;
+      });
+}
+
 RankList read_ranks(const Section& section) {
   const toml::node* node = section.find("ranks");
   if (node == nullptr || node->value<std::string>() == "powers") return std::nullopt;
@@ -181,6 +192,13 @@ Study read_study(const toml::table& table, const std::string& path, std::size_t 
   study.batch = section.integers("batch", {1}, 1);
   study.query_block = section.integers("query_block", {0}, 1);
   study.key_block = section.integers("key_block", {0}, 1);
+  study.placement = read_placements(section);
+  study.overlap = section.list<bool>("overlap", {false}, "true or false", [](const toml::node& node) {
+    return node.is_boolean() ? node.value<bool>() : std::nullopt;
+  });
+  study.query_tile = section.integers("query_tile", {0}, 1);
+  study.chunk = section.integers("chunk", {ReductionOptions{}.chunk}, 1);
+  study.node_size = section.integers("node_size", {0}, 1);
   study.scale = read_scales(section);
   study.ranks = read_ranks(section);
   study.threads = section.integers("threads", {1}, 0);

@@ -33,6 +33,10 @@ struct Study {
   std::vector<Precision> precision;
   std::vector<std::int64_t> n, d, heads, kv_heads, hidden, batch, threads;  // d = 0: the file's own or 64
   std::vector<std::int64_t> query_block, key_block;                         // 0: as the kernel chooses
+  std::vector<Placement> placement;                                         // of the result
+  std::vector<bool> overlap;
+  std::vector<std::int64_t> query_tile, chunk,
+      node_size;  // query_tile 0: by the cost model; node_size 0: of the machine
   std::vector<KnowledgeSize> m;
   std::vector<double> scale;  // 0: 1 / sqrt(head dimension)
   RankList ranks;

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "comm/message_count.hpp"
 #include "problem/sequence.hpp"
 #include "record/environment.hpp"
+#include "study/choose.hpp"
 #include "study/interrupt.hpp"
 #include "study/memory.hpp"
 
@@ -27,6 +29,17 @@ Bound hold_against_ceilings(const Problem<T>& problem, const Cost& cost, double 
     if (fraction <= 1 || refinements == kRefinements) return bound;
     ceilings.refine(comm, problem.threads);
   }
+}
+
+// What one more repetition sends, by the rank that sends most of it.
+template <class T>
+Traffic count_once(const Communicator& comm, PreparedModel<T>& prepared) {
+  const Traffic before = counted_traffic().value();
+  prepared.run();
+  const Traffic after = counted_traffic().value();
+  double sent[] = {after.messages - before.messages, after.bytes - before.bytes};
+  comm.allreduce(std::span<double>(sent), Combine::maximum);
+  return {sent[0], sent[1]};
 }
 
 std::string reason_of(const Verification& verification, const Bound& bound) {
@@ -81,6 +94,7 @@ template <class T>
 CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm, const Model<T>& model,
                     const Backend<T>& backend) {
   CaseResult result;
+  result.ran = c;
   comm.together([&] { result.cost = model.cost(c, backend); });
   if (context.keep_io) result.cost.state_bytes += kept_bytes(c);
   require_memory(comm, c, result.cost);
@@ -95,6 +109,7 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
       comm, context.timing, [&] { return prepared->run(); }, stop_signal_came);
   result.interrupted = result.measurement.interrupted;
   if (result.interrupted) return result;
+  if (context.count_messages) result.counted = count_once(comm, *prepared);
   result.ranks = gather_ranks(comm, knowledge.rows.size());
   const Output<Accumulator<T>> output = prepared->output();
   result.verification = verify_output(problem, output, model.attends, *context.lstm_oracle);
@@ -107,18 +122,22 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   return result;
 }
 
-CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm) {
-  return with_type_of(c.precision, [&]<class T>(T) {
+CaseResult run_case(const Case& asked, const CaseContext& context, const Communicator& comm) {
+  const auto [c, exchange_seconds] = choose(asked, *context.ceilings);
+  CaseResult result = with_type_of(c.precision, [&, &c = c]<class T>(T) {
     return run_case<T>(c, context, comm, model_by_name<T>(c.model), backend_of<T>(c));
   });
+  result.exchange_predicted = exchange_seconds;
+  return result;
 }
 
 std::string case_label(const Case& c) {
   const std::string method = c.kernel == kUnused ? fmt::format("{} H {}", c.model, c.hidden)
                                                  : fmt::format("{}/{}/{}", c.model, c.kernel, c.reduction);
-  return fmt::format("{}: {} {}, n {} x m {} x d {}, batch {}, {} rank{} x {} thread{}", c.study, method,
-                     name_of(c.precision), c.n, c.m, c.d, c.batch, c.ranks, c.ranks == 1 ? "" : "s", c.threads,
-                     c.threads == 1 ? "" : "s");
+  const std::string tile = c.options.query_tile == 0 ? "" : fmt::format(" in tiles of {}", c.options.query_tile);
+  return fmt::format("{}: {}{}{} {}, n {} x m {} x d {}, batch {}, {} rank{} x {} thread{}", c.study, method,
+                     c.options.overlap ? " overlapped" : "", tile, name_of(c.precision), c.n, c.m, c.d, c.batch,
+                     c.ranks, c.ranks == 1 ? "" : "s", c.threads, c.threads == 1 ? "" : "s");
 }
 
 template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<float>&,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace knowscale {
 struct CaseContext {
   Timing timing;
   bool keep_io = false;
+  bool count_messages = false;
   std::int64_t launch = 1;
   Ceilings* ceilings = nullptr;
   LstmOracle* lstm_oracle = nullptr;
@@ -35,6 +37,9 @@ struct RankInfo {
 // Complete on rank 0; `interrupted` and `valid` on all ranks.
 struct CaseResult {
   bool interrupted = false;  // nothing else is set then
+  Case ran;                  // the case with what was left to the cost model
+  double exchange_predicted = 0;
+  std::optional<Traffic> counted;  // what the rank that sent most really sent in a repetition
   bool valid = false;
   std::string reason;  // why not valid
   Measurement measurement;
@@ -54,7 +59,7 @@ template <class T>
 CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm, const Model<T>& model,
                     const Backend<T>& backend);
 
-// Its rows of /cases, /samples, /ranks and /verify.
+// Its rows of /cases, /samples, /ranks and /verify. c: as the campaign asked.
 std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int64_t launch);
 
 // "strong: knowledge/blas/packed f32, n 512 x m 65536 x d 64, 2 ranks x 1 threads".

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The result file's columns, each named, with its units, in one place.
+#include <limits>
 #include <utility>
 
 #include "study/case_run.hpp"
@@ -28,6 +29,14 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(text("model", "model", c.model));
   columns.push_back(text("kernel", "kernel on one rank", c.kernel));
   columns.push_back(text("reduction", "reduction over ranks", c.reduction));
+  columns.push_back(text("placement",
+                         "where results lie: natural (as the reduction leaves them), replicated or sharded",
+                         std::string(name_of(c.options.placement))));
+  columns.push_back(integer("overlap", "1: exchange beside compute", c.options.overlap ? 1 : 0));
+  columns.push_back(integer("query_tile", "queries exchanged at a time, 0: all", c.options.query_tile));
+  columns.push_back(integer("chunk", "keys a leaf of the tree of reproducible, 0: no such tree", c.options.chunk));
+  columns.push_back(
+      integer("node_size", "ranks that share memory in hierarchical, 0: those of a node", c.options.node_size));
   columns.push_back(text("precision", "number format", std::string(name_of(c.precision))));
   columns.push_back(integer("n", "queries a sequence", c.n));
   columns.push_back(integer("m", "knowledge vectors of the whole set", c.m));
@@ -67,6 +76,8 @@ void add_times(std::vector<Column>& columns, const Measurement& measurement, std
                          median_of(samples, &Sample::exchange)));
   columns.push_back(real("wait", "s", "median of the mean time over ranks spent waiting for slower ranks",
                          median_of(samples, &Sample::wait)));
+  columns.push_back(real("hidden", "s", "median of the mean time over ranks of compute while messages were under way",
+                         median_of(samples, &Sample::hidden)));
 }
 
 void add_rating(std::vector<Column>& columns, const CaseResult& result) {
@@ -76,6 +87,13 @@ void add_rating(std::vector<Column>& columns, const CaseResult& result) {
                          result.cost.bytes_sent));
   columns.push_back(
       real("messages_sent", "1", "messages sent by the rank that sends most, by the formula", result.cost.messages));
+  constexpr double nothing = std::numeric_limits<double>::quiet_NaN();
+  const Traffic counted = result.counted.value_or(Traffic{nothing, nothing});
+  columns.push_back(
+      real("bytes_counted", "B", "bytes that the rank that sends most sent in fact, NaN: not counted", counted.bytes));
+  columns.push_back(real("messages_counted", "1", "messages that it sent in fact, NaN: not counted", counted.messages));
+  columns.push_back(real("exchange_predicted", "s", "exchange as the cost model expects it, nothing hidden",
+                         result.exchange_predicted));
   columns.push_back(text("bound", "ceiling that bounds the case", result.bound.name));
   columns.push_back(real("fraction_of_bound", "1", "time at that ceiling over the median time", result.bound.fraction));
   columns.push_back(real("error", "1", "relative error against the oracle", result.verification.error));
@@ -101,6 +119,7 @@ Table samples_table(const Case& c, const CaseResult& result, std::int64_t launch
            {"compute", "s", "compute time, mean over ranks", numbers(&Sample::compute)},
            {"exchange", "s", "time after the last rank had computed", numbers(&Sample::exchange)},
            {"wait", "s", "waiting for slower ranks, mean over ranks", numbers(&Sample::wait)},
+           {"hidden", "s", "compute while messages were under way, mean over ranks", numbers(&Sample::hidden)},
            {"skew", "s", "first to last start of a rank", numbers(&Sample::skew)}}};
 }
 
@@ -134,7 +153,9 @@ Table ranks_table(const Case& c, const CaseResult& result, std::int64_t launch) 
 
 std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int64_t launch) {
   Table cases = {"cases", {}};
-  add_problem(cases.columns, c);
+  add_problem(cases.columns, result.ran);
+  cases.columns.push_back(
+      text("reduction_asked", "reduction in the campaign: auto leaves it to the cost model", c.reduction));
   add_times(cases.columns, result.measurement, launch);
   add_rating(cases.columns, result);
   const Table verify = {

@@ -12,6 +12,7 @@
 namespace knowscale {
 namespace {
 
+constexpr std::int64_t kShiftedBytes = std::int64_t{1} << 20;
 constexpr std::int64_t kMessageBytes = std::int64_t{16} << 20;
 constexpr int kLatencyRepetitions = 200;
 constexpr int kBandwidthRepetitions = 7;
@@ -43,6 +44,21 @@ double ping_pong_seconds(const Communicator& comm, int repetitions, std::span<do
   return median_seconds(comm, repetitions, call) / 2;
 }
 
+// Bytes of states merged a second by this rank: 4 MiB into as much.
+double merge_rate(const Threads& threads, double seconds) {
+  constexpr std::int64_t width = 66, rows = (4 << 20) / (width * sizeof(float));
+  Partial<float> into(rows, {1, 1, width - 2, width - 2}), from(rows, {1, 1, width - 2, width - 2});
+  for (std::int64_t i = 0; i < rows; ++i) from.rows()(i, width - 1) = into.rows()(i, width - 1) = 0;
+  std::vector<double> passes;
+  const double begin = now();
+  while (passes.empty() || now() - begin < seconds) {
+    const double start = now();
+    merge<float>(into.rows(), std::as_const(from).rows(), threads);
+    passes.push_back(now() - start);
+  }
+  return static_cast<double>(rows * width) * sizeof(float) / quantile(passes, 0.5);
+}
+
 // Large enough that all ranks of a node together miss the last-level cache.
 Matrix<double> read_buffer(const Communicator& comm) {
   const std::int64_t ranks_here = comm.node().size();
@@ -50,6 +66,11 @@ Matrix<double> read_buffer(const Communicator& comm) {
   Matrix<double> buffer(1, bytes / static_cast<std::int64_t>(sizeof(double)));
   std::fill_n(buffer.data(), buffer.size(), 1.0);
   return buffer;
+}
+
+// Numbers of f16 are computed with as f32.
+std::string fma_name(const Case& c) {
+  return "fma_" + std::string(name_of(c.precision == Precision::f16 ? Precision::f32 : c.precision));
 }
 
 }  // namespace
@@ -72,6 +93,7 @@ void Ceilings::measure_compute(const Communicator& comm, const Threads& threads)
   together("fma_f32", "FLOP/s", [&] { return fma_rate<float>(threads, seconds_each_); });
   together("fma_f64", "FLOP/s", [&] { return fma_rate<double>(threads, seconds_each_); });
   together("fma_bf16", "FLOP/s", [&] { return fma_rate<Bf16>(threads, seconds_each_); });
+  together("merge", "B/s", [&] { return merge_rate(threads, seconds_each_); });
   Matrix<double> buffer = read_buffer(comm);
   together("read", "B/s", [&] { return read_rate(threads, std::as_const(buffer).span(), seconds_each_); });
 }
@@ -92,6 +114,13 @@ void Ceilings::measure_network(const Communicator& comm, int threads) {
   bandwidth("allreduce_bandwidth", median_seconds(comm, kBandwidthRepetitions, allreduce(all)));
   latency("ping_pong_latency", ping_pong_seconds(comm, kLatencyRepetitions, one));
   bandwidth("ping_pong_bandwidth", ping_pong_seconds(comm, kBandwidthRepetitions, all));
+  Matrix<double> shifted(1, kShiftedBytes / static_cast<std::int64_t>(sizeof(double)));
+  const auto shift = [&](std::size_t count) {
+    return [&, count] { comm.shift(std::span<const double>(all.first(count)), shifted.span().first(count)); };
+  };
+  latency("shift_latency", median_seconds(comm, kLatencyRepetitions, shift(1)));
+  const double seconds = median_seconds(comm, kLatencyRepetitions, shift(static_cast<std::size_t>(shifted.size())));
+  keep("shift_bandwidth", comm.size(), threads, static_cast<double>(kShiftedBytes) / seconds, "B/s");
 }
 
 void Ceilings::measure(const Communicator& comm, const Threads& threads) {
@@ -115,15 +144,34 @@ double Ceilings::rate(const std::string& name, const Case& c) const {
   return best;
 }
 
+ExchangeRates Ceilings::exchange_rates(const Case& c) const {
+  ExchangeRates rates;
+  if (c.ranks == 1) return rates;
+  const auto value = [&](const std::string& name) {
+    for (const Ceiling& ceiling : ceilings_) {
+      if (ceiling.name == name && ceiling.ranks == c.ranks && ceiling.threads == c.threads) return ceiling.value;
+    }
+    throw Error(ExitStatus::usage, "ceiling " + name + " was not measured");
+  };
+  return {value("allreduce_latency"), value("allreduce_bandwidth"), value("shift_latency"), value("shift_bandwidth"),
+          value("merge") / c.ranks};
+}
+
+double Ceilings::compute_seconds(const Case& c, const Cost& cost, double reads) const {
+  const AtCeilings least = at_ceilings(c, cost);
+  return std::max(least.computing, reads * least.reading);
+}
+
 Bound Ceilings::bound_of(const Case& c, const Cost& cost, double seconds) const {
-  // Numbers of f16 are computed with as f32.
-  const Precision computed = c.precision == Precision::f16 ? Precision::f32 : c.precision;
-  const std::string fma = "fma_" + std::string(name_of(computed));
-  const double computing = cost.flops / rate(fma, c), bytes = cost.bytes_read * c.ranks;
+  const AtCeilings least = at_ceilings(c, cost);
+  if (least.reading > least.computing) return {"read", least.reading / seconds};
+  return {fma_name(c), least.computing / seconds};
+}
+
+Ceilings::AtCeilings Ceilings::at_ceilings(const Case& c, const Cost& cost) const {
+  const double bytes = cost.bytes_read * c.ranks;
   const bool from_memory = bytes >= 4 * static_cast<double>(last_level_cache_bytes());
-  const double reading = from_memory ? bytes / rate("read", c) : 0;
-  if (reading > computing) return {"read", reading / seconds};
-  return {fma, computing / seconds};
+  return {cost.flops / rate(fma_name(c), c), from_memory ? bytes / rate("read", c) : 0};
 }
 
 Table ceilings_table(const std::vector<Ceiling>& ceilings, std::int64_t launch) {

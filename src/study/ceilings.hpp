@@ -11,8 +11,10 @@
 
 namespace knowscale {
 
-// name: fma_f32, fma_f64, fma_bf16 (FLOP/s), read (bytes/s), each of all ranks together; allreduce_latency (8 bytes),
-// ping_pong_latency (s); allreduce_bandwidth, ping_pong_bandwidth (bytes/s, of 16 MiB).
+// name: fma_f32, fma_f64, fma_bf16 (FLOP/s), read (bytes/s), merge (bytes/s of f32 states merged into others), each of
+// all ranks together; allreduce_latency, ping_pong_latency, shift_latency (s, of 8 bytes); allreduce_bandwidth,
+// ping_pong_bandwidth (bytes/s, of 16 MiB), shift_bandwidth (bytes/s a rank, of 1 MiB, all ranks passing on to the
+// next).
 struct Ceiling {
   std::string name;
   int ranks = 1;
@@ -44,9 +46,19 @@ class Ceilings {
   // too large for the caches: shards of four times the last level and more.
   Bound bound_of(const Case& c, const Cost& cost, double seconds) const;
 
+  // What exchange between the ranks of the case should take; all 0 for one rank.
+  ExchangeRates exchange_rates(const Case& c) const;
+
+  // Seconds that computing the case takes at least, where all its ranks read their shards `reads` times.
+  double compute_seconds(const Case& c, const Cost& cost, double reads) const;
+
   const std::vector<Ceiling>& all() const { return ceilings_; }
 
  private:
+  struct AtCeilings {
+    double computing = 0, reading = 0;  // s
+  };
+  AtCeilings at_ceilings(const Case& c, const Cost& cost) const;
   double rate(const std::string& name, const Case& c) const;
   void keep(const std::string& name, int ranks, int threads, double value, const std::string& units);
   void measure_compute(const Communicator& comm, const Threads& threads);

@@ -49,13 +49,21 @@ void require_precision(const Study& study, const char* key, const Traits& traits
                             name_of(precision), fmt::join(names, ", "), key));
 }
 
-void require_known(const Study& study, const char* key, const std::vector<std::string>& given,
-                   const std::vector<std::string>& known) {
-  for (const std::string& name : given) {
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      refuse(study, fmt::format("unknown {} \"{}\": {}", key, name, remedy_for_name(name, known)));
+// The product of what a study says about exchange.
+std::vector<ReductionOptions> reduction_options(const Study& study) {
+  std::vector<ReductionOptions> all;
+  for (const Placement placement : study.placement) {
+    for (const bool overlap : study.overlap) {
+      for (const std::int64_t query_tile : study.query_tile) {
+        for (const std::int64_t chunk : study.chunk) {
+          for (const std::int64_t node_size : study.node_size) {
+            all.push_back({placement, overlap, query_tile, chunk, static_cast<int>(node_size)});
+          }
+        }
+      }
     }
   }
+  return all;
 }
 
 // Rank counts of a study: the override, its list, or 1, 2, 4, ... and all.
@@ -79,9 +87,11 @@ std::vector<int> rank_counts(const Study& study, const ExpansionContext& context
 
 // All that decides a case's result, as text.
 std::string describe(const Case& c) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", c.study, c.knowledge, c.model,
-                     c.kernel, c.reduction, name_of(c.precision), c.n, c.m, c.d, c.heads, c.kv_heads, c.hidden, c.scale,
-                     c.batch, c.ranks, c.threads, name_of(c.scaling), c.seed, c.tiles.queries, c.tiles.keys);
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", c.study, c.knowledge,
+                     c.model, c.kernel, c.reduction, name_of(c.precision), c.n, c.m, c.d, c.heads, c.kv_heads, c.hidden,
+                     c.scale, c.batch, c.ranks, c.threads, name_of(c.scaling), c.seed, c.tiles.queries, c.tiles.keys,
+                     name_of(c.options.placement), c.options.overlap, c.options.query_tile, c.options.chunk,
+                     c.options.node_size);
 }
 
 // Expands one study into the cases it stands for, without numbers.
@@ -96,7 +106,8 @@ class Expansion {
 
   std::vector<Case> cases() {
     for (const std::string& kernel : study_.kernel) known(study_, "kernel", kernel, context_.names.kernels);
-    require_known(study_, "reduction", study_.reduction, context_.names.reductions);
+    for (const std::string& reduction : study_.reduction)
+      known(study_, "reduction", reduction, context_.names.reductions);
     for (const std::string& model : study_.model) known(study_, "model", model, context_.names.models);
     for (const std::string& knowledge : study_.knowledge) expand_knowledge(knowledge);
     return std::move(cases_);
@@ -127,10 +138,22 @@ class Expansion {
             tiled_ = model.attends && known(study_, "kernel", kernel, context_.names.kernels).tiled;
             base_.reduction = reduction;
             base_.precision = precision;
-            expand_sizes(model, extent);
+            expand_options(model, extent);
           }
         }
       }
+    }
+  }
+
+  void expand_options(const ModelTraits& model, const KnowledgeExtent& extent) {
+    if (!model.attends) {
+      base_.options = heeded({}, {.tiled = false});
+      return expand_sizes(model, extent);
+    }
+    const HeededOptions heeds = known(study_, "reduction", base_.reduction, context_.names.reductions).heeds;
+    for (const ReductionOptions& options : reduction_options(study_)) {
+      base_.options = heeded(options, heeds);
+      expand_sizes(model, extent);
     }
   }
 

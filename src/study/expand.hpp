@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "problem/case.hpp"
@@ -25,11 +26,19 @@ struct KernelTraits {
   bool tiled = false;  // uses query_block, key_block
   std::vector<Precision> precisions;
 };
+struct ReductionTraits {
+  std::string name;
+  HeededOptions heeds;
+};
 struct KnownNames {
   std::vector<ModelTraits> models;
   std::vector<KernelTraits> kernels;
-  std::vector<std::string> reductions, generators;
+  std::vector<ReductionTraits> reductions;
+  std::vector<std::string> generators;
 };
+
+// The reduction that stands for the one of which the cost model expects most.
+inline constexpr std::string_view kAutomatic = "auto";
 
 // The names alone.
 template <class Traits>

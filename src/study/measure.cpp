@@ -11,7 +11,7 @@ namespace {
 constexpr std::size_t kMaxRepetitions = 10000;
 constexpr double kWarmUpShare = 0.1;  // of max_seconds, at least one run
 
-static_assert(sizeof(RankSample) == 4 * sizeof(double), "gathered as doubles");
+static_assert(sizeof(RankSample) == 5 * sizeof(double), "gathered as doubles");
 
 // One synchronised repetition; complete on the root.
 std::vector<RankSample> repeat_once(const Communicator& comm, const std::function<Phases()>& run, double offset) {
@@ -19,10 +19,12 @@ std::vector<RankSample> repeat_once(const Communicator& comm, const std::functio
   const double start = now();
   const Phases phases = run();
   const double seconds = now() - start;
-  const double mine[] = {start + offset, seconds, phases.compute, phases.waited};
+  const double mine[] = {start + offset, seconds, phases.compute, phases.waited, phases.hidden};
   const std::vector<double> all = comm.gather(std::span<const double>(mine));
   std::vector<RankSample> ranks;
-  for (std::size_t i = 0; i + 3 < all.size(); i += 4) ranks.push_back({all[i], all[i + 1], all[i + 2], all[i + 3]});
+  for (std::size_t i = 0; i + 4 < all.size(); i += 5) {
+    ranks.push_back({all[i], all[i + 1], all[i + 2], all[i + 3], all[i + 4]});
+  }
   return ranks;
 }
 
@@ -73,6 +75,7 @@ Sample summarise(const std::vector<RankSample>& ranks) {
   for (std::size_t r = 0; r < ranks.size(); ++r) {
     sample.seconds = std::max(sample.seconds, ranks[r].seconds);
     sample.compute += ranks[r].compute / static_cast<double>(ranks.size());
+    sample.hidden += ranks[r].hidden / static_cast<double>(ranks.size());
     sample.wait += wait_of(ranks, r) / static_cast<double>(ranks.size());
     first = std::min(first, ranks[r].start);
     last = std::max(last, ranks[r].start);

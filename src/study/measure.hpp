@@ -20,6 +20,7 @@ struct Sample {
   double compute = 0;   // mean over ranks
   double exchange = 0;  // what is left once the last rank has computed
   double wait = 0;      // mean over ranks, for slower ranks and for predecessors
+  double hidden = 0;    // mean over ranks, of compute: while messages were under way
   double skew = 0;      // first to last start, on rank 0's clock
 };
 
@@ -48,6 +49,7 @@ struct RankSample {
   double seconds = 0;
   double compute = 0;
   double waited = 0;
+  double hidden = 0;
 };
 Sample summarise(const std::vector<RankSample>& ranks);
 

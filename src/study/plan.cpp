@@ -45,7 +45,10 @@ KnownNames known_names() {
       mark(names.kernels, kernels<T>());
     });
   }
-  for (const Reduction<float>& reduction : reductions<float>()) names.reductions.emplace_back(reduction.name);
+  for (const Reduction<float>& reduction : reductions<float>()) {
+    names.reductions.push_back({std::string(reduction.name), reduction.heeds});
+  }
+  names.reductions.push_back({std::string(kAutomatic), {true, true, true}});
   names.generators = generator_names();
   return names;
 }
@@ -54,7 +57,9 @@ Plan make_plan(const RunOptions& options, const Communicator& world) {
   const int ranks_here = world.node().size();
   Plan plan;
   world.together([&] {
-    plan.campaign = read_campaign(options.campaign_path, options.overrides);
+    std::vector<std::string> overrides = options.overrides;
+    if (!options.reduction.empty()) overrides.push_back("reduction=\"" + options.reduction + "\"");
+    plan.campaign = read_campaign(options.campaign_path, overrides);
     ExpansionContext context;
     context.names = known_names();
     context.launched_ranks = world.size();

@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "comm/message_count.hpp"
 #include "kernels/blas/gemm.hpp"
 #include "problem/knowledge_file.hpp"
 #include "record/console.hpp"
@@ -174,6 +175,8 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
     if (world.is_root()) print_plan(plan);
     return ExitStatus::valid;
   }
+  require(!options.count_messages || counted_traffic(), ExitStatus::usage,
+          "--count-messages: this build does not count: configure with -DKNOWSCALE_COUNT_MESSAGES=ON");
   const Store store = open_store(options, plan, world);
   const std::vector<Case> cases = unfinished(plan.cases, store, world);
   const std::size_t skipped = plan.cases.size() - cases.size();
@@ -183,8 +186,8 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
 
   Ceilings ceilings(kCeilingSeconds);
   LstmOracle lstm_oracle;
-  const CaseContext context = {plan.campaign.timing, options.keep_io, store ? store->launch() : 0, &ceilings,
-                               &lstm_oracle};
+  const CaseContext context = {plan.campaign.timing,        options.keep_io, options.count_messages,
+                               store ? store->launch() : 0, &ceilings,       &lstm_oracle};
   NameValues launch = describe_launch(options, plan);
   const auto write_launch = [&] {
     write_on_root(world, [&] { store->write_launch(launch_tables(launch, ceilings, context.launch)); });

@@ -16,10 +16,12 @@ namespace knowscale {
 struct RunOptions {
   std::string campaign_path;
   std::vector<std::string> overrides;  // key=value
+  std::string reduction;               // empty: as the campaign says
   std::string output;                  // empty: results/<campaign name>.h5
   std::optional<std::vector<std::int64_t>> ranks;
   bool dry_run = false;
   bool keep_io = false;
+  bool count_messages = false;
   std::vector<std::string> argv;  // for the record
 };
 

@@ -78,8 +78,8 @@ Case case_for(const Model<T>& model, const VerifyOptions& options, const Communi
 }
 
 std::string label(const Case& c) {
-  return fmt::format("{:<10} {:<10} {:<15} {} {:>3} ranks", c.model, c.kernel, c.reduction, name_of(c.precision),
-                     c.ranks);
+  return fmt::format("{:<10} {:<10} {:<15} {:<10} {} {:>3} ranks", c.model, c.kernel, c.reduction,
+                     c.options.overlap ? "overlapped" : "", name_of(c.precision), c.ranks);
 }
 
 // One model, kernel and reduction on all sizes and generators; prints the check nearest to its bound.
@@ -92,10 +92,11 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, cons
   std::string worst_problem;
   for (const std::string& generator : generator_names()) {
     for (const Size& size : kSizes) {
-      const std::string kernel = c.kernel, reduction = c.reduction;
+      const Case asked = c;
       c = case_for(model, options, comm, size);
-      c.kernel = kernel;
-      c.reduction = reduction;
+      c.kernel = asked.kernel;
+      c.reduction = asked.reduction;
+      c.options = asked.options;
       c.knowledge = generator;
       const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm, threads);
       const Matrix<T> queries = load_queries<T>(c, comm);
@@ -141,9 +142,18 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Ta
       continue;
     }
     for (const Kernel<T>& kernel : kernels<T>()) {
-      for (const Reduction<Accumulator<T>>& reduction : reductions<Accumulator<T>>()) {
+      for (const Reduction<T>& reduction : reductions<T>()) {
         c.kernel = kernel.name;
-        c.reduction = reduction.name;
+        use_reduction(c, reduction, {.chunk = 64});
+        verify_outputs(options, comm, model, c, tally);
+        // Beside compute, in tiles where it has them, and where the result is not left.
+        const bool sharded = reduction.natural == Placement::sharded;
+        use_reduction(c, reduction,
+                      {.placement = sharded ? Placement::replicated : Placement::sharded,
+                       .overlap = true,
+                       .query_tile = 2,
+                       .chunk = 64,
+                       .node_size = 2});
         verify_outputs(options, comm, model, c, tally);
       }
     }

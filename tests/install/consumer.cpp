@@ -7,9 +7,15 @@ int main(int argc, char** argv) {
   const knowscale::Communicator world = knowscale::Communicator::world();
   knowscale::Matrix<float> z(1, 4);
   for (float& x : z.span()) x = 1;
-  knowscale::Partial<float> partial(1, {1, 1, 4, 4});
-  knowscale::kernel_by_name<float>("blas").compute({z.view(), z.view(), z.view(), {1, 1, 4, 4}, 0.5f}, partial.rows(),
-                                                   knowscale::Threads(1));
-  knowscale::reduction_by_name<float>("packed").run(world, partial);
-  return partial.rows()(0, 0) / partial.rows()(0, 4) == 1 ? 0 : 1;
+  const knowscale::Threads threads(1);
+  const auto& reduction = knowscale::reduction_by_name<float>("packed");
+  const knowscale::ShardedAttention<float> attention = {world,
+                                                        threads,
+                                                        knowscale::kernel_by_name<float>("simd"),
+                                                        {z.view(), z.view(), z.view(), {1, 1, 4, 4}, 0.5},
+                                                        knowscale::shard_ranges(world.size(), world.size(), 1),
+                                                        {.placement = knowscale::Placement::replicated}};
+  knowscale::Matrix<float> output(1, 4);
+  reduction.prepare(attention)->run(output.view());
+  return output(0, 0) == 1 ? 0 : 1;
 }

@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <span>
 #include <utility>
+#include <vector>
 
+#include "comm/reductions/agree_on_maxima.hpp"
+#include "comm/reductions/in_tiles.hpp"
 #include "problem/synthetic.hpp"
 #include "ranks.hpp"
 #include "study/case_run.hpp"
@@ -32,7 +36,7 @@ Case small_case(const Communicator& comm) {
 struct Fixture {
   Ceilings ceilings{0.002};
   LstmOracle oracle;
-  CaseContext context{{0.5, 3, 0.02}, false, 1, &ceilings, &oracle};
+  CaseContext context{{0.5, 3, 0.02}, false, true, 1, &ceilings, &oracle};
 
   CaseResult run(const Case& c, const Communicator& comm, const Model<float>& model, const Backend<float>& backend) {
     ceilings.measure(comm, Threads(c.threads));
@@ -47,7 +51,7 @@ TEST(CaseRun, EveryModelKernelAndReductionIsValidAndRecordsItsTables) {
     Fixture fixture;
     for (const Reduction<float>& reduction : reductions<float>()) {
       Case c = small_case(comm);
-      c.reduction = reduction.name;
+      use_reduction(c, reduction);
       const CaseResult result = fixture.run(c, comm, knowledge_model(), backend_of<float>(c));
       EXPECT_TRUE(result.valid) << result.reason;
       if (!comm.is_root()) continue;
@@ -125,12 +129,41 @@ void mixes_up_heads(const AttentionInput<float>& input, MatrixView<float> out, c
     std::swap_ranges(out.row(i), out.row(i) + out.cols, out.row(i + 1));
   }
 }
-RowRange drops_the_merge(const Communicator&, Partial<float>& partial) { return {0, partial.row_count()}; }
-RowRange loses_the_rows(const Communicator&, Partial<float>&) { return {0, 0}; }
-RowRange sums_without_rescaling(const Communicator& comm, Partial<float>& partial) {
-  comm.allreduce(std::span<float>(partial.rows().data, static_cast<std::size_t>(partial.rows().size())), Combine::sum);
-  return {0, partial.row_count()};
-}
+
+// A reduction that merges wrongly.
+template <class T>
+class Broken : public StateMerge<T> {
+ public:
+  static constexpr Placement kNatural = Placement::replicated;
+  static constexpr std::int64_t kGranule = 1;
+  using StateMerge<T>::StateMerge;
+  Broken(const ShardedAttention<T>& attention, std::int64_t rows) : StateMerge<T>(attention, rows) {}
+
+ protected:
+  std::span<float> numbers() { return {this->state_.data, static_cast<std::size_t>(this->state_.size())}; }
+};
+template <class T>
+struct DropsTheMerge : Broken<T> {
+  using Broken<T>::Broken;
+  Exchange merge(std::span<const RowRange>) override { co_return; }
+};
+template <class T>
+struct SumsWithoutRescaling : Broken<T> {
+  using Broken<T>::Broken;
+  Exchange merge(std::span<const RowRange>) override {
+    co_await this->channel_.allreduce(this->numbers(), Combine::sum);
+  }
+};
+template <class T>
+struct ForgetsARank : Broken<T> {
+  using Broken<T>::Broken;
+  Exchange merge(std::span<const RowRange>) override {
+    if (this->rank() == this->size() - 1) clear(this->state_);
+    std::vector<float> maxima(static_cast<std::size_t>(this->state_.rows));
+    co_await agree_on_maxima<float>(this->channel_, this->state_, maxima, this->attention_.threads);
+    co_await this->channel_.allreduce(this->numbers(), Combine::sum);
+  }
+};
 
 TEST(Mutations, ABrokenKernelIsInvalidAtEveryRankCount) {
   Fixture fixture;
@@ -152,12 +185,14 @@ TEST(Mutations, ABrokenKernelIsInvalidAtEveryRankCount) {
 
 TEST(Mutations, ABrokenReductionIsInvalidFromTwoRanksOn) {
   Fixture fixture;
-  const auto traffic = reduction_by_name<float>("packed").traffic;
-  for (const Reduction<float>& reduction : {Reduction<float>{"drops", Placement::replicated, drops_the_merge, traffic},
-                                            {"loses", Placement::replicated, loses_the_rows, traffic},
-                                            {"sums", Placement::replicated, sums_without_rescaling, traffic}}) {
+  const auto cost = reduction_by_name<float>("packed").cost;
+  constexpr Placement replicated = Placement::replicated;
+  for (const Reduction<float>& reduction :
+       {Reduction<float>{"drops", replicated, prepare_in_tiles<float, DropsTheMerge>, cost},
+        {"forgets", replicated, prepare_in_tiles<float, ForgetsARank>, cost},
+        {"sums", replicated, prepare_in_tiles<float, SumsWithoutRescaling>, cost}}) {
     for_rank_counts([&](const Communicator& comm) {
-      if (comm.size() == 1 && reduction.name != "loses") return;
+      if (comm.size() == 1) return;
       const Case c = small_case(comm);
       const Backend<float> backend = {&kernel_by_name<float>("blas"), &reduction};
       EXPECT_FALSE(fixture.run(c, comm, knowledge_model(), backend).valid) << reduction.name;

@@ -21,7 +21,7 @@ TEST(Memory, PeakOfARankIsItsShardPlusItsQueriesPlusTiles) {
     c.scale = 0.125;
     c.ranks = comm.size();
     for (const Reduction<float>& reduction : reductions<float>()) {
-      c.reduction = reduction.name;
+      use_reduction(c, reduction);
       const Cost cost = model_by_name<float>("knowledge").cost(c, backend_of<float>(c));
       reset_peak_memory();
       const std::int64_t before = peak_memory_bytes();
@@ -36,7 +36,8 @@ TEST(Memory, PeakOfARankIsItsShardPlusItsQueriesPlusTiles) {
       constexpr double slack = 8 << 20;  // buffers of MPI and BLAS, once
       const double shard = 2.0 * static_cast<double>(knowledge.rows.size()) * 64 * 4;
       EXPECT_LT(used, estimate + slack) << reduction.name;
-      EXPECT_LT(used, 1.1 * shard + 8.0 * 600 * 66 * 4 + (1 << 20) + slack) << reduction.name;
+      const double shards = reduction.name == "ring" ? std::min(comm.size(), 3) : 1;  // with the visiting ones
+      EXPECT_LT(used, 1.1 * shards * shard + 8.0 * 600 * 66 * 4 + (1 << 20) + slack) << reduction.name;
       EXPECT_GT(used, 0.5 * shard) << "the high-water mark sees nothing";
       // The scores that must never exist would be larger than all that.
       EXPECT_GT(600.0 * static_cast<double>(knowledge.rows.size()) * 4, used);

@@ -70,7 +70,7 @@ TEST(KnowledgeModel, GivesTheSameOutputForEveryRankCountReductionKernelAndThread
         for (const Reduction<double>& reduction : reductions<double>()) {
           for (c.threads = 1; c.threads <= 2; ++c.threads) {
             c.kernel = kernel.name;
-            c.reduction = reduction.name;
+            use_reduction(c, reduction);
             Matrix<double> output = whole_output(c, comm);
             if (comm.size() == 1 && expected.size() == 0)
               expected = std::move(output);

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Every reduction against a serial merge of the same states, for every rank count.
+// Every reduction against the whole set on one rank, for every rank count, placement and way to overlap; ordinary and
+// awkward distributions of keys.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <functional>
 #include <limits>
+#include <string>
+#include <vector>
 
 #include "comm/reduction.hpp"
 #include "core/random.hpp"
@@ -13,112 +18,216 @@
 namespace knowscale {
 namespace {
 
-// Fills the state of rank `rank` of `ranks`.
+// A whole problem, the same on every rank, and how its keys are distributed.
 template <class T>
-using Fill = std::function<void(MatrixView<T> rows, int rank, int ranks)>;
+struct Whole {
+  HeadShape shape;
+  Matrix<T> queries, keys, values;
+  std::vector<std::uint8_t> visible;                                             // of all keys, or none
+  std::function<std::vector<RowRange>(std::int64_t m, int ranks)> distribution;  // shards
 
-template <class T>
-void fill_random(MatrixView<T> rows, int rank, double spread) {
-  std::vector<double> row(static_cast<std::size_t>(rows.cols));
-  for (std::int64_t i = 0; i < rows.rows; ++i) {
-    fill_normal(21, Stream::samples, rank * 1000 + i, row);
-    for (std::int64_t j = 0; j + 1 < rows.cols; ++j) rows(i, j) = static_cast<T>(row[static_cast<std::size_t>(j)]);
-    rows(i, rows.cols - 2) = static_cast<T>(1 + std::abs(row[static_cast<std::size_t>(rows.cols - 2)]));
-    rows(i, rows.cols - 1) = static_cast<T>(spread * row.back());
+  AttentionInput<T> input() const {
+    AttentionInput<T> all = {queries.view(), keys.view(), values.view(), shape, 1 / std::sqrt(double(shape.key_dim))};
+    all.mask.visible = visible;
+    return all;
   }
+};
+
+constexpr std::int64_t kChunk = 16;
+
+std::vector<RowRange> evenly(std::int64_t m, int ranks) { return shard_ranges(m, ranks, kChunk); }
+std::vector<RowRange> all_on_the_last(std::int64_t m, int ranks) {
+  std::vector<RowRange> shards(static_cast<std::size_t>(ranks), RowRange{0, 0});
+  shards.back() = {0, m};
+  return shards;
+}
+std::vector<RowRange> every_other_empty(std::int64_t m, int ranks) {
+  std::vector<RowRange> shards;
+  for (int r = 0; r < ranks; ++r) {
+    const RowRange share = shard_range(m, (ranks + 1) / 2, kChunk, r / 2);
+    shards.push_back(r % 2 == 0 ? share : RowRange{share.end, share.end});
+  }
+  return shards;
 }
 
 template <class T>
-void expect_matches_serial_merge(const Communicator& comm, std::int64_t queries, HeadShape shape, const Fill<T>& fill) {
-  Partial<T> expected(queries, shape);
-  for (int r = 0; r < comm.size(); ++r) {
-    Partial<T> part(queries, shape);
-    fill(part.rows(), r, comm.size());
-    merge<T>(expected.rows(), std::as_const(part).rows());
+Matrix<T> random_matrix(std::int64_t rows, std::int64_t cols, int seed, double spread) {
+  Matrix<T> matrix(rows, cols);
+  std::vector<double> row(static_cast<std::size_t>(cols));
+  for (std::int64_t i = 0; i < rows; ++i) {
+    fill_normal(static_cast<std::uint64_t>(seed), Stream::samples, i, row);
+    for (std::int64_t j = 0; j < cols; ++j) matrix(i, j) = static_cast<T>(spread * row[static_cast<std::size_t>(j)]);
   }
-  const double tolerance = 16 * comm.size() * std::numeric_limits<T>::epsilon();
-  for (const Reduction<T>& reduction : reductions<T>()) {
-    SCOPED_TRACE(std::string(reduction.name));
-    Partial<T> own(queries, shape);
-    fill(own.rows(), comm.rank(), comm.size());
-    const RowRange rows = reduction.run(comm, own);
-    const RowRange wanted = reduction.placement == Placement::replicated
-                                ? RowRange{0, own.row_count()}
-                                : result_rows(queries, shape.heads, comm.size(), comm.rank());
-    EXPECT_EQ(rows, wanted);
-    for (std::int64_t i = rows.begin; i < rows.end; ++i) {
-      for (std::int64_t j = 0; j < own.row_width(); ++j) {
-        const double a = static_cast<double>(own.rows()(i, j)), b = static_cast<double>(expected.rows()(i, j));
-        if (a == b) continue;  // also both -inf
-        EXPECT_NEAR(a, b, tolerance * comm.size() * (1 + std::abs(b))) << "row " << i << " column " << j;
-      }
+  return matrix;
+}
+
+template <class T>
+Whole<T> whole(std::int64_t n, std::int64_t m, HeadShape shape, double spread = 1) {
+  return {shape,
+          random_matrix<T>(n, shape.heads * shape.key_dim, 1, spread),
+          random_matrix<T>(m, shape.kv_heads * shape.key_dim, 2, spread),
+          random_matrix<T>(m, shape.kv_heads * shape.value_dim, 3, 1),
+          {},
+          evenly};
+}
+
+// What one rank computes that holds everything.
+template <class T>
+Matrix<Accumulator<T>> expected_output(const Whole<T>& problem) {
+  const std::int64_t n = problem.queries.rows(), heads = problem.shape.heads, width = problem.shape.value_dim;
+  Partial<Accumulator<T>> state(n, problem.shape);
+  kernel_by_name<T>("reference").compute(problem.input(), state.rows(), Threads(1));
+  Matrix<Accumulator<T>> output(n, heads * width);
+  normalise<Accumulator<T>>(std::as_const(state).rows(), {output.data(), n * heads, width, width});
+  return output;
+}
+
+// This rank's part of a run of `reduction`: the whole output, NaN where the rank was given nothing.
+template <class T>
+Matrix<Accumulator<T>> run_once(const Communicator& comm, const Whole<T>& problem, const Reduction<T>& reduction,
+                                const char* kernel, int threads_a_rank, ReductionOptions options) {
+  options.placement = reduction.placement(options.placement);
+  const std::vector<RowRange> shards = problem.distribution(problem.keys.rows(), comm.size());
+  const RowRange mine = shards[static_cast<std::size_t>(comm.rank())];
+  AttentionInput<T> input = problem.input();
+  input.keys = input.keys.slice_rows(mine);
+  input.values = input.values.slice_rows(mine);
+  if (!problem.visible.empty()) {
+    input.mask.visible =
+        input.mask.visible.subspan(static_cast<std::size_t>(mine.begin), static_cast<std::size_t>(mine.size()));
+  }
+  const Threads threads(threads_a_rank);
+  const ShardedAttention<T> attention = {comm, threads, kernel_by_name<T>(kernel), input, shards, options};
+  const auto prepared = reduction.prepare(attention);
+  Matrix<Accumulator<T>> output(problem.queries.rows(), problem.shape.heads * problem.shape.value_dim);
+  const auto nan = std::numeric_limits<Accumulator<T>>::quiet_NaN();
+  for (int run = 0; run < 2; ++run) {  // a second one must not see the first one's states
+    std::fill_n(output.data(), output.size(), nan);
+    prepared->run(output.view());
+  }
+  const RowRange rows = reduction.result_rows(options.placement, problem.queries.rows(), comm.size(), comm.rank());
+  for (std::int64_t i = 0; i < output.rows(); ++i) {
+    if (i < rows.begin || i >= rows.end) std::fill_n(output.row(i), output.cols(), nan);
+  }
+  return output;
+}
+
+template <class T>
+void expect_output(const Matrix<Accumulator<T>>& output, const Matrix<Accumulator<T>>& expected, RowRange rows,
+                   double tolerance) {
+  for (std::int64_t i = rows.begin; i < rows.end; ++i) {
+    for (std::int64_t j = 0; j < output.cols(); ++j) {
+      ASSERT_NEAR(static_cast<double>(output(i, j)), static_cast<double>(expected(i, j)), tolerance)
+          << "row " << i << " column " << j;
     }
   }
 }
 
-template <class T>
-void expect_everywhere(std::int64_t queries, HeadShape shape, const Fill<T>& fill) {
-  for_rank_counts([&](const Communicator& comm) { expect_matches_serial_merge<T>(comm, queries, shape, fill); });
-}
-
-template <class T>
-class Reductions : public testing::Test {};
-using Precisions = testing::Types<float, double>;
-TYPED_TEST_SUITE(Reductions, Precisions);
-
-TYPED_TEST(Reductions, MatchTheSerialMerge) {
-  expect_everywhere<TypeParam>(37, {4, 2, 8, 9}, [](auto rows, int rank, int) { fill_random(rows, rank, 5); });
-}
-
-TYPED_TEST(Reductions, TakeMoreStateThanAnEagerMessage) {
-  expect_everywhere<TypeParam>(3000, {1, 1, 64, 64}, [](auto rows, int rank, int) { fill_random(rows, rank, 5); });
-}
-
-TYPED_TEST(Reductions, TakeFewerQueriesThanRanks) {
-  expect_everywhere<TypeParam>(1, {2, 1, 3, 3}, [](auto rows, int rank, int) { fill_random(rows, rank, 5); });
-}
-
-TYPED_TEST(Reductions, TakeEmptyShards) {
-  expect_everywhere<TypeParam>(9, {2, 2, 4, 4}, [](auto rows, int rank, int) {
-    clear(rows);
-    if (rank % 2 == 0) fill_random(rows, rank, 5);
-  });
-}
-
-TYPED_TEST(Reductions, TakeOneShardThatHoldsEverything) {
-  expect_everywhere<TypeParam>(9, {1, 1, 4, 4}, [](auto rows, int rank, int ranks) {
-    clear(rows);
-    if (rank == ranks - 1) fill_random(rows, rank, 5);
-  });
-}
-
-TYPED_TEST(Reductions, GiveTheIdentityWhereNoRankHasAKey) {
-  expect_everywhere<TypeParam>(5, {1, 1, 4, 4}, [](auto rows, int, int) { clear(rows); });
-}
-
-TYPED_TEST(Reductions, TakeScoresOfHundredThousand) {
-  expect_everywhere<TypeParam>(9, {1, 1, 4, 4}, [](auto rows, int rank, int) { fill_random(rows, rank, 1e5); });
-}
-
-TEST(Traffic, FormulasGiveTheNumbersOfTheDesign) {
-  const ReductionShape shape = {8, 512, {1, 1, 64, 64}, 4};
-  const double state = 512 * 66 * 4, maxima = 512 * 4;
-  EXPECT_DOUBLE_EQ(shape.state_bytes(), state);
-  EXPECT_DOUBLE_EQ(reduction_by_name<float>("packed").traffic(shape).bytes, 2 * 7.0 / 8 * state);
-  EXPECT_DOUBLE_EQ(reduction_by_name<float>("two_phase").traffic(shape).bytes, 3 * maxima + 2 * 7.0 / 8 * state);
-  EXPECT_DOUBLE_EQ(reduction_by_name<float>("reduce_scatter").traffic(shape).bytes, 3 * maxima + 7.0 / 8 * state);
-  const ReductionShape alone = {1, 512, {1, 1, 64, 64}, 4};
-  for (const Reduction<float>& reduction : reductions<float>()) {
-    EXPECT_EQ(reduction.traffic(alone).bytes, 0) << reduction.name;
-    EXPECT_EQ(reduction.traffic(alone).messages, 0) << reduction.name;
+std::vector<ReductionOptions> ways() {
+  std::vector<ReductionOptions> all;
+  for (const Placement placement : {Placement::natural, Placement::replicated, Placement::sharded}) {
+    all.push_back({.placement = placement, .chunk = kChunk});
+    all.push_back({.placement = placement, .overlap = true, .query_tile = 5, .chunk = kChunk, .node_size = 2});
   }
+  all.push_back({.overlap = false, .query_tile = 3, .chunk = kChunk, .node_size = 3});
+  all.push_back({.overlap = true, .query_tile = 0, .chunk = kChunk, .node_size = 1});
+  return all;
 }
 
-TEST(Traffic, AllreduceOfFewBytesTakesLogarithmicallyManyMessages) {
-  EXPECT_EQ(allreduce_traffic(8, 2).messages, 1);
-  EXPECT_EQ(allreduce_traffic(8, 5).messages, 3);
-  EXPECT_EQ(allreduce_traffic(8, 8).messages, 3);
-  EXPECT_EQ(allreduce_traffic(8, 8).bytes, 24);
+template <class T>
+void expect_everywhere(const Whole<T>& problem, double tolerance, const char* kernel = "reference") {
+  const Matrix<Accumulator<T>> expected = expected_output(problem);
+  for_rank_counts([&](const Communicator& comm) {
+    for (const Reduction<T>& reduction : reductions<T>()) {
+      for (const ReductionOptions& options : ways()) {
+        SCOPED_TRACE(std::string(reduction.name) + " " + std::string(name_of(options.placement)) + " tile " +
+                     std::to_string(options.query_tile) + (options.overlap ? " overlapped" : ""));
+        const auto output = run_once(comm, problem, reduction, kernel, 1, options);
+        const RowRange rows =
+            reduction.result_rows(options.placement, problem.queries.rows(), comm.size(), comm.rank());
+        expect_output<T>(output, expected, rows, tolerance);
+      }
+    }
+  });
+}
+
+TEST(Reductions, GiveWhatOneRankGives) { expect_everywhere(whole<double>(23, 150, {4, 2, 6, 9}), 1e-13); }
+TEST(Reductions, GiveWhatOneRankGivesInSinglePrecision) {
+  expect_everywhere(whole<float>(23, 150, {4, 2, 6, 9}), 2e-6, "simd");
+}
+TEST(Reductions, GiveWhatOneRankGivesOfHalfPrecision) {
+  expect_everywhere(whole<Bf16>(23, 150, {4, 2, 6, 8}), 2e-2, "simd");
+  expect_everywhere(whole<F16>(11, 150, {4, 2, 6, 8}), 2e-6, "reference");
+}
+TEST(Reductions, TakeOneQueryAndOneHead) { expect_everywhere(whole<float>(1, 70, {1, 1, 3, 3}), 2e-6); }
+TEST(Reductions, TakeFewerKeysThanRanks) { expect_everywhere(whole<float>(9, 3, {1, 1, 4, 4}), 2e-6); }
+TEST(Reductions, TakeNoKeys) { expect_everywhere(whole<float>(9, 0, {1, 1, 4, 4}), 0); }
+TEST(Reductions, TakeMoreStateThanAnEagerMessage) {
+  expect_everywhere(whole<float>(900, 64, {1, 1, 64, 64}), 2e-6, "simd");
+}
+
+TEST(Reductions, TakeOneShardThatHoldsEverything) {
+  Whole<float> problem = whole<float>(9, 150, {2, 1, 4, 5});
+  problem.distribution = all_on_the_last;
+  expect_everywhere(problem, 2e-6);
+}
+
+TEST(Reductions, TakeEmptyShards) {
+  Whole<float> problem = whole<float>(9, 150, {2, 2, 4, 5});
+  problem.distribution = every_other_empty;
+  expect_everywhere(problem, 2e-6);
+}
+
+TEST(Reductions, TakeScoresOfHundredThousand) { expect_everywhere(whole<double>(9, 150, {1, 1, 4, 4}, 250), 1e-9); }
+
+TEST(Reductions, GiveZeroWhereEveryKeyIsHidden) {
+  Whole<float> problem = whole<float>(9, 150, {2, 1, 4, 5});
+  problem.visible.assign(150, 0);
+  const Matrix<float> expected = expected_output(problem);
+  ASSERT_TRUE(std::all_of(expected.data(), expected.data() + expected.size(), [](float x) { return x == 0; }));
+  expect_everywhere(problem, 0);
+}
+
+TEST(Reductions, HideKeysWhereverTheyTravel) {
+  Whole<float> problem = whole<float>(9, 150, {2, 1, 4, 5});
+  for (std::size_t k = 0; k < 150; ++k) problem.visible.push_back(k % 3 == 1 ? 1 : 0);
+  expect_everywhere(problem, 2e-6);
+}
+
+// The same bits for every number of ranks and threads, every placement and tile.
+template <class T>
+void expect_same_bits(const Whole<T>& problem) {
+  const auto& reduction = reduction_by_name<T>("reproducible");
+  Matrix<Accumulator<T>> expected;
+  const Communicator world = Communicator::world();
+  {
+    const Communicator one = world.split(world.rank());
+    expected = run_once(one, problem, reduction, "simd", 1, {.chunk = kChunk});
+  }
+  for_rank_counts([&](const Communicator& comm) {
+    for (ReductionOptions options : ways()) {
+      for (const int threads : {1, 2}) {
+        SCOPED_TRACE(std::string(name_of(options.placement)) + " tile " + std::to_string(options.query_tile));
+        if (options.query_tile > 0) options.query_tile = 256;
+        const auto output = run_once(comm, problem, reduction, "simd", threads, options);
+        const RowRange rows =
+            reduction.result_rows(options.placement, problem.queries.rows(), comm.size(), comm.rank());
+        const std::size_t bytes = static_cast<std::size_t>(rows.size() * output.cols()) * sizeof(Accumulator<T>);
+        EXPECT_EQ(std::memcmp(output.row(rows.begin), expected.row(rows.begin), bytes), 0) << threads << " threads";
+      }
+    }
+  });
+}
+
+TEST(Reproducible, GivesTheSameBitsOfF32) { expect_same_bits(whole<float>(600, 430, {2, 1, 9, 12}, 2)); }
+TEST(Reproducible, GivesTheSameBitsOfF64) { expect_same_bits(whole<double>(300, 430, {2, 1, 9, 12}, 2)); }
+TEST(Reproducible, GivesTheSameBitsOfBf16) { expect_same_bits(whole<Bf16>(300, 430, {2, 1, 10, 12}, 2)); }
+
+TEST(Reproducible, RefusesShardsInsideAChunk) {
+  Whole<float> problem = whole<float>(3, 100, {1, 1, 4, 4});
+  problem.distribution = [](std::int64_t m, int ranks) { return shard_ranges(m, ranks, 1); };
+  const Communicator world = Communicator::world();
+  EXPECT_THROW(run_once(world, problem, reduction_by_name<float>("reproducible"), "simd", 1, {.chunk = kChunk}), Error);
 }
 
 TEST(ReductionTable, RefusesAnUnknownNameWithTheKnownOnes) {

@@ -15,6 +15,7 @@ Table cases_of(const std::vector<Case>& all, bool valid) {
   Table table = {"cases", {}};
   for (const Case& c : all) {
     CaseResult result;
+    result.ran = c;
     result.valid = valid;
     result.reason = valid ? "" : "error 1 exceeds the bound 0.5";
     result.measurement.samples = {{0.002, 0.0015, 0.0005, 0, 0}};

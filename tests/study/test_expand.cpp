@@ -29,7 +29,10 @@ Study study() {
   s.n = {8};
   s.d = {0};
   s.heads = s.kv_heads = s.batch = s.threads = {1};
-  s.hidden = s.query_block = s.key_block = {0};
+  s.hidden = s.query_block = s.key_block = s.query_tile = s.node_size = {0};
+  s.placement = {Placement::natural};
+  s.overlap = {false};
+  s.chunk = {64};
   s.scale = {0};
   s.m = {std::int64_t{100}};
   s.ranks = std::vector<std::int64_t>{1};
@@ -145,8 +148,9 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
     const char* words;
   } table[] = {
       {"model", [](Study& s) { s.model = {"knowlegde"}; }, "did you mean \"knowledge\"?"},
-      {"kernel", [](Study& s) { s.kernel = {"sind"}; }, "unknown kernel \"sind\": did you mean \"simd\"? use one of reference, blas, simd"},
-      {"reduction", [](Study& s) { s.reduction = {"ring"}; }, "unknown reduction \"ring\""},
+      {"kernel", [](Study& s) { s.kernel = {"sind"}; },
+       "unknown kernel \"sind\": did you mean \"simd\"? use one of reference, blas, simd"},
+      {"reduction", [](Study& s) { s.reduction = {"rung"}; }, "unknown reduction \"rung\": did you mean \"ring\"?"},
       {"heads", [](Study& s) { s.heads = {3}; }, "heads = 3 do not divide d = 64"},
       {"more heads than d", [](Study& s) { s.heads = {128}; }, "heads = 128 do not divide d = 64"},
       {"kv_heads",
@@ -232,6 +236,12 @@ TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
       [](Case& c) { c.threads = 9; },
       [](Case& c) { c.scaling = Scaling::weak; },
       [](Case& c) { c.seed = 9; },
+      [](Case& c) { c.tiles.queries = 9; },
+      [](Case& c) { c.options.placement = Placement::sharded; },
+      [](Case& c) { c.options.overlap = true; },
+      [](Case& c) { c.options.query_tile = 9; },
+      [](Case& c) { c.options.chunk = 9; },
+      [](Case& c) { c.options.node_size = 9; },
   };
   for (const auto change : changes) {
     std::vector<Case> changed = cases;

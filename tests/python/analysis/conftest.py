@@ -73,7 +73,7 @@ def result_file(tmp_path) -> Path:
         [{"case": c, "launch": 1, "repetition": i, "seconds": s * (1 + 0.01 * i)} for c, s in zip(table["case"], table["seconds_median"]) for i in range(3)]
     )
     with h5py.File(path, "w") as file:
-        file.attrs["schema_version"] = 2
+        file.attrs["schema_version"] = 3
         file.attrs["campaign"] = "golden"
         write_table(file, "cases", table)
         write_table(file, "samples", samples)

@@ -13,21 +13,9 @@
 namespace knowscale::two_phase {
 
 template <class T>
-RowRange run(const Communicator& comm, Partial<T>& partial);
+std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
 
 // An allreduce of n h w bytes, then one of S bytes.
-Traffic traffic(const ReductionShape& shape);
-
-// Steps 1 and 2, shared with reduce_scatter: returns the common maxima; rows are rescaled to them, and their
-// column m is 0, ready to be summed.
-template <class T>
-Matrix<T> agree_on_maxima(const Communicator& comm, Partial<T>& partial);
-
-// Sets the column m of `rows` to `maxima`.
-template <class T>
-void set_maxima(MatrixView<T> rows, std::span<const T> maxima);
-
-// The traffic of step 1.
-Traffic maxima_traffic(const ReductionShape& shape);
+ReductionCost cost(const ReductionShape& shape);
 
 }  // namespace knowscale::two_phase

@@ -9,9 +9,9 @@
 namespace knowscale::packed {
 
 template <class T>
-RowRange run(const Communicator& comm, Partial<T>& partial);
+std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
 
 // One allreduce of S bytes.
-Traffic traffic(const ReductionShape& shape);
+ReductionCost cost(const ReductionShape& shape);
 
 }  // namespace knowscale::packed

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `reduce_scatter`: as two_phase, but each rank ends with the queries it owns and nothing else.
 //
-//   1. allreduce MAX of the n h maxima, rescale        (two_phase.hpp)
-//   2. reduce-scatter SUM of the rows                  rank r: the merged rows of row_range(n, p, r)
+//   1. allreduce MAX of the n h maxima, rescale        (agree_on_maxima.hpp)
+//   2. reduce-scatter SUM of the rows                  rank r: the merged rows of its queries
 #pragma once
 
 #include "comm/reduction.hpp"
@@ -10,9 +10,9 @@
 namespace knowscale::reduce_scatter {
 
 template <class T>
-RowRange run(const Communicator& comm, Partial<T>& partial);
+std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
 
 // An allreduce of n h w bytes, then (p - 1) / p S bytes in p - 1 messages.
-Traffic traffic(const ReductionShape& shape);
+ReductionCost cost(const ReductionShape& shape);
 
 }  // namespace knowscale::reduce_scatter

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// States that all ranks refer to the same maxima may be added: the first half of two_phase and reduce_scatter.
+#pragma once
+
+#include "comm/channel.hpp"
+#include "comm/reduction_cost.hpp"
+#include "kernels/attention.hpp"
+
+namespace knowscale {
+
+// Sets maxima[i] to the largest m of row i over the ranks, refers `rows` to it, and sets their column m to 0.
+template <class A>
+Exchange agree_on_maxima(const Channel& channel, MatrixView<A> rows, std::span<A> maxima, const Threads& threads);
+
+// Sets the column m of `rows` to `maxima`.
+template <class A>
+void set_maxima(MatrixView<A> rows, std::span<const A> maxima);
+
+// An allreduce of n h w bytes.
+ReductionCost cost_of_maxima(const ReductionShape& shape);
+
+}  // namespace knowscale

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the reductions have in common that compute a state of all queries on every rank, over its own shard, and then
+// merge the states of the ranks. Each is one class derived from StateMerge.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+
+#include "comm/channel.hpp"
+#include "comm/reduction.hpp"
+
+namespace knowscale {
+
+// Memory for, and exchange of, one tile of queries at a time.
+template <class T>
+class StateMerge {
+ public:
+  using A = Accumulator<T>;
+
+  virtual ~StateMerge() = default;
+  StateMerge(const StateMerge&) = delete;
+  StateMerge& operator=(const StateMerge&) = delete;
+
+  // This rank's state of the tile's queries, tile.queries.rows x heads rows.
+  virtual void compute(const AttentionInput<T>& tile) {
+    state_ = memory_.slice_rows({0, tile.queries.rows * tile.shape.heads});
+    attention_.kernel.compute(tile, state_, attention_.threads);
+  }
+
+  // Merges what the ranks computed. Collective. of_rank: the rows that each rank ends with, where results land sharded.
+  virtual Exchange merge(std::span<const RowRange> of_rank) = 0;
+
+  // Once merged: all rows of the tile, or this rank's own.
+  virtual MatrixView<const A> merged() const { return state_; }
+
+ protected:
+  // For tiles of at most `rows` rows of state. Collective.
+  StateMerge(const ShardedAttention<T>& attention, std::int64_t rows)
+      : attention_(attention),
+        channel_(attention.comm, attention.options.overlap),
+        own_(rows, width()),
+        memory_(own_.view()) {}
+
+  std::int64_t width() const { return attention_.input.shape.value_dim + 2; }
+  int rank() const { return channel_.rank(); }
+  int size() const { return channel_.size(); }
+
+  const ShardedAttention<T>& attention_;
+  Channel channel_;
+  Matrix<A> own_;
+  MatrixView<A> memory_;  // where states are computed: own_, unless the derived class has better
+  MatrixView<A> state_;   // of the present tile
+};
+
+}  // namespace knowscale

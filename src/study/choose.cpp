@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "study/choose.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "study/expand.hpp"
+
+namespace knowscale {
+namespace {
+
+// Below this many queries a tile, kernels lose more than overlap gains.
+constexpr std::int64_t kLeastTile = 128;
+
+// Formulas do not depend on the precision but through the shape.
+using Entry = Reduction<float>;
+
+double exchange_seconds(const Entry& reduction, ReductionShape shape, const ExchangeRates& rates) {
+  shape.options.placement = reduction.placement(shape.options.placement);
+  return predicted_seconds(cost_of(reduction, shape), rates);
+}
+
+// The queries a tile for which compute, what exchange it does not hide, and the last tile's exchange end first: with k
+// tiles, C(k) + (k - 1) max(0, e - c) + e, where c = C(k) / k, e = E(k) / k, and each tile reads the shard again.
+std::int64_t best_tile(const Case& c, const Entry& reduction, const Cost& cost, const Ceilings& ceilings) {
+  const ExchangeRates rates = ceilings.exchange_rates(c);
+  ReductionShape shape = reduction_shape(c);
+  std::int64_t best = shape.queries;
+  double shortest = std::numeric_limits<double>::infinity();
+  for (std::int64_t tiles = 1; tiles == 1 || shape.queries / tiles >= kLeastTile; tiles *= 2) {
+    shape.options.query_tile = (shape.queries + tiles - 1) / tiles;
+    const double count = static_cast<double>(tiles), all = exchange_seconds(reduction, shape, rates);
+    const double compute = ceilings.compute_seconds(c, cost, count);
+    const double seconds = compute + (count - 1) / count * std::max(0.0, all - compute) + all / count;
+    if (seconds >= shortest) continue;
+    shortest = seconds;
+    best = shape.options.query_tile;
+  }
+  return best;
+}
+
+const Entry& best_reduction(const Case& c, const ExchangeRates& rates) {
+  const Entry* best = nullptr;
+  double shortest = std::numeric_limits<double>::infinity();
+  for (const Entry& reduction : reductions<float>()) {
+    Case with = c;
+    use_reduction(with, reduction, c.options);
+    const double seconds = exchange_seconds(reduction, reduction_shape(with), rates);
+    if (seconds >= shortest) continue;
+    shortest = seconds;
+    best = &reduction;
+  }
+  return *best;
+}
+
+}  // namespace
+
+Choice choose(const Case& c, const Ceilings& ceilings) {
+  Choice choice = {c, 0};
+  if (c.reduction == kUnused) return choice;
+  Case& chosen = choice.c;
+  const ExchangeRates rates = ceilings.exchange_rates(c);
+  const Entry& reduction = c.reduction == kAutomatic ? best_reduction(c, rates) : reduction_by_name<float>(c.reduction);
+  use_reduction(chosen, reduction, c.options);
+  if (chosen.options.overlap && reduction.heeds.tiled && chosen.options.query_tile == 0) {
+    const Cost cost = with_type_of(chosen.precision, [&]<class T>(T) {
+      return model_by_name<T>(chosen.model).cost(chosen, backend_of<T>(chosen));
+    });
+    chosen.options.query_tile = best_tile(chosen, reduction, cost, ceilings);
+  }
+  choice.exchange_seconds = exchange_seconds(reduction, reduction_shape(chosen), rates);
+  return choice;
+}
+
+}  // namespace knowscale
