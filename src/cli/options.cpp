@@ -18,7 +18,7 @@ Examples
 
 Environment (the command line wins over it, it wins over the campaign file)
   KNOWSCALE_OUTPUT, KNOWSCALE_RANKS, KNOWSCALE_SEED, KNOWSCALE_THREADS, KNOWSCALE_MAX_SECONDS,
-  KNOWSCALE_MIN_REPETITIONS, KNOWSCALE_RELATIVE_INTERVAL
+  KNOWSCALE_MIN_REPETITIONS, KNOWSCALE_RELATIVE_INTERVAL, KNOWSCALE_WATCHDOG
 
 Exit status, the same on every rank
   0 valid   1 verification or measurement invalid   2 usage or campaign error
@@ -46,6 +46,13 @@ void add_run(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) 
   run->add_option("--reduction", options.run.reduction,
                   "Reduction in place of the campaign's; auto: the one of which the cost model expects most")
       ->type_name("NAME");
+  run->add_option("--watchdog", options.run.watchdog_seconds,
+                  "Seconds after which a repetition ends the program, because a rank is dead or stopped; once one has "
+                  "ended, 20 times the longest, at least 60; 0: never")
+      ->type_name("SECONDS")
+      ->check(CLI::NonNegativeNumber)
+      ->envname("KNOWSCALE_WATCHDOG")
+      ->capture_default_str();
   run->add_flag("--count-messages", options.run.count_messages,
                 "Count what every case really sends and hold the cost model's formulas against it");
   run->add_flag("--dry-run", options.run.dry_run, "Validate and list the cases, measure nothing");

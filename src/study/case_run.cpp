@@ -105,8 +105,14 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
   const auto prepared = model.prepare(problem, backend);
 
-  result.measurement = measure(
-      comm, context.timing, [&] { return prepared->run(); }, stop_signal_came);
+  if (context.watchdog != nullptr) context.watchdog->watch_case(case_label(c));
+  const auto watched_run = [&] {
+    if (context.watchdog != nullptr) context.watchdog->begin();
+    const Phases phases = prepared->run();
+    if (context.watchdog != nullptr) context.watchdog->end();
+    return phases;
+  };
+  result.measurement = measure(comm, context.timing, watched_run, stop_signal_came);
   result.interrupted = result.measurement.interrupted;
   if (result.interrupted) return result;
   if (context.count_messages) result.counted = count_once(comm, *prepared);

@@ -13,6 +13,7 @@
 #include "study/ceilings.hpp"
 #include "study/measure.hpp"
 #include "study/oracle.hpp"
+#include "study/watchdog.hpp"
 
 namespace knowscale {
 
@@ -24,6 +25,7 @@ struct CaseContext {
   std::int64_t launch = 1;
   Ceilings* ceilings = nullptr;
   LstmOracle* lstm_oracle = nullptr;
+  Watchdog* watchdog = nullptr;
 };
 
 // What one rank tells about itself.

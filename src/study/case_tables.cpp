@@ -76,7 +76,8 @@ void add_times(std::vector<Column>& columns, const Measurement& measurement, std
                          median_of(samples, &Sample::exchange)));
   columns.push_back(real("wait", "s", "median of the mean time over ranks spent waiting for slower ranks",
                          median_of(samples, &Sample::wait)));
-  columns.push_back(real("hidden", "s", "median of the mean time over ranks of compute while messages were under way",
+  columns.push_back(real("exchange_hidden", "s",
+                         "median of the mean time over ranks of compute while messages were under way",
                          median_of(samples, &Sample::hidden)));
 }
 
@@ -119,7 +120,7 @@ Table samples_table(const Case& c, const CaseResult& result, std::int64_t launch
            {"compute", "s", "compute time, mean over ranks", numbers(&Sample::compute)},
            {"exchange", "s", "time after the last rank had computed", numbers(&Sample::exchange)},
            {"wait", "s", "waiting for slower ranks, mean over ranks", numbers(&Sample::wait)},
-           {"hidden", "s", "compute while messages were under way, mean over ranks", numbers(&Sample::hidden)},
+           {"exchange_hidden", "s", "compute while messages were under way, mean over ranks", numbers(&Sample::hidden)},
            {"skew", "s", "first to last start of a rank", numbers(&Sample::skew)}}};
 }
 

@@ -186,8 +186,10 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
 
   Ceilings ceilings(kCeilingSeconds);
   LstmOracle lstm_oracle;
-  const CaseContext context = {plan.campaign.timing,        options.keep_io, options.count_messages,
-                               store ? store->launch() : 0, &ceilings,       &lstm_oracle};
+  Watchdog watchdog(options.watchdog_seconds, world.rank());
+  const CaseContext context = {
+      plan.campaign.timing, options.keep_io, options.count_messages, store ? store->launch() : 0, &ceilings,
+      &lstm_oracle,         &watchdog};
   NameValues launch = describe_launch(options, plan);
   const auto write_launch = [&] {
     write_on_root(world, [&] { store->write_launch(launch_tables(launch, ceilings, context.launch)); });

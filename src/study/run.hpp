@@ -22,7 +22,8 @@ struct RunOptions {
   bool dry_run = false;
   bool keep_io = false;
   bool count_messages = false;
-  std::vector<std::string> argv;  // for the record
+  double watchdog_seconds = 1800;  // see Watchdog; 0: none
+  std::vector<std::string> argv;   // for the record
 };
 
 // Collective over `world`. Results and the final line go to stdout of rank 0, progress to its stderr. Throws

@@ -2,6 +2,7 @@
 """How tests launch the built program."""
 
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,3 +56,9 @@ def environment(**extra: str) -> dict[str, str]:
 def command(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = ()) -> list[str]:
     launch = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 0 else []
     return [*launch, *wrapper, str(PROGRAM), *map(str, args)]
+
+
+def ranks_of(process):
+    """Process numbers of the program's ranks under this mpirun."""
+    found = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True)
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if line.split()[1].startswith("knowscale")]

@@ -10,7 +10,7 @@ import time
 import h5py
 import numpy as np
 import pytest
-from launching import ROOT, command, environment
+from launching import ROOT, command, environment, ranks_of
 
 FINAL = re.compile(r"^knowscale: (VALID|INVALID) ")
 
@@ -96,12 +96,6 @@ def wait_for_parts(tmp_path, count):
     while len(parts(tmp_path)) < count:
         assert time.monotonic() < deadline, "no case was finished"
         time.sleep(0.05)
-
-
-def ranks_of(process):
-    """Process numbers of the program's ranks under this mpirun."""
-    found = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True)
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if line.split()[1].startswith("knowscale")]
 
 
 def test_a_killed_rank_loses_no_finished_case_and_the_next_call_resumes(knowscale, slow, tmp_path):
