@@ -48,23 +48,6 @@ Requests Channel::allreduce(std::span<T> data, Combine combine) const {
 }
 
 template <class T>
-Requests Channel::reduce_scatter(MatrixView<const T> rows, std::span<const RowRange> of_rank, MatrixView<T> own) const {
-  message_count(rows.size());  // displacements inside MPI are int too
-  std::vector<int> counts;
-  for (const RowRange& range : of_rank) counts.push_back(message_count(range.size() * rows.cols));
-  Requests requests;
-  const int* kept = requests.keep(std::move(counts));
-  if (overlapped_) {
-    check_mpi(MPI_Ireduce_scatter(rows.data, own.data, kept, mpi_type<T>(), MPI_SUM, comm_.handle(), requests.add()),
-              "MPI_Ireduce_scatter");
-  } else {
-    check_mpi(MPI_Reduce_scatter(rows.data, own.data, kept, mpi_type<T>(), MPI_SUM, comm_.handle()),
-              "MPI_Reduce_scatter");
-  }
-  return requests;
-}
-
-template <class T>
 Requests Channel::all_to_all(MatrixView<const T> rows, std::span<const RowRange> of_rank,
                              MatrixView<T> received) const {
   const std::int64_t own = of_rank[static_cast<std::size_t>(rank())].size();
@@ -114,9 +97,6 @@ template Requests Channel::receive(MatrixView<F16>, int, Tag) const;
 template Requests Channel::receive(MatrixView<std::uint8_t>, int, Tag) const;
 template Requests Channel::allreduce(std::span<float>, Combine) const;
 template Requests Channel::allreduce(std::span<double>, Combine) const;
-template Requests Channel::reduce_scatter(MatrixView<const float>, std::span<const RowRange>, MatrixView<float>) const;
-template Requests Channel::reduce_scatter(MatrixView<const double>, std::span<const RowRange>,
-                                          MatrixView<double>) const;
 template Requests Channel::all_to_all(MatrixView<const float>, std::span<const RowRange>, MatrixView<float>) const;
 template Requests Channel::all_to_all(MatrixView<const double>, std::span<const RowRange>, MatrixView<double>) const;
 

@@ -36,9 +36,6 @@ class Channel {
   Requests allreduce(std::span<T> data, Combine combine) const;
   // The same with a datatype and an operator of the caller's, which must stay.
   Requests allreduce(void* data, std::int64_t count, MPI_Datatype type, MPI_Op op) const;
-  // Sums over ranks; rank r receives into `own` the rows of_rank[r] of everybody's `rows`, which follow one another.
-  template <class T>
-  Requests reduce_scatter(MatrixView<const T> rows, std::span<const RowRange> of_rank, MatrixView<T> own) const;
   // Rank r receives the rows of_rank[r] of every rank, in the order of ranks.
   template <class T>
   Requests all_to_all(MatrixView<const T> rows, std::span<const RowRange> of_rank, MatrixView<T> received) const;

@@ -100,6 +100,7 @@ struct ExchangeRates {
   double latency = 0;              // s, of a message between neighbours while all ranks send
   double bandwidth = 0;            // bytes/s, likewise
   double merge_rate = 0;           // bytes of states merged a second, a rank
+  double overlap = 0;              // share of an exchange that can be hidden behind compute
 };
 
 // Seconds from the end of compute to the merged state when nothing is hidden.

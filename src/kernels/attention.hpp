@@ -106,6 +106,9 @@ template <class T>
 void merge(MatrixView<T> into, MatrixView<const T> from, const Threads& threads);
 template <class T>
 void rescale(MatrixView<T> rows, std::span<const T> maxima, const Threads& threads);
+// Numbers added: a merge of states that refer to the same maxima, but for the column m.
+template <class T>
+void add(MatrixView<T> into, MatrixView<const T> from, const Threads& threads);
 template <class T>
 void normalise(MatrixView<const T> rows, MatrixView<T> out, const Threads& threads);
 

@@ -78,7 +78,9 @@ void rescale_rows(MatrixView<T> rows, const T* maxima) {
     for (std::int64_t i = 0; i < count; ++i) {
       T* HWY_RESTRICT row = rows.row(first + i);
       const T weight = weights[i];
-      for (std::int64_t j = 0; j < m; ++j) row[j] *= weight;
+      if (weight != T{1}) {  // as it is in 1 / p of all rows where p ranks agree on maxima
+        for (std::int64_t j = 0; j < m; ++j) row[j] *= weight;
+      }
       row[m] = to[i];
     }
   });
@@ -172,6 +174,17 @@ void rescale(MatrixView<T> rows, std::span<const T> maxima, const Threads& threa
 }
 
 template <class T>
+void add(MatrixView<T> into, MatrixView<const T> from, const Threads& threads) {
+  for_row_ranges(into.rows, into.cols, threads, [&](RowRange range) {
+    for (std::int64_t i = range.begin; i < range.end; ++i) {
+      T* HWY_RESTRICT a = into.row(i);
+      const T* HWY_RESTRICT b = from.row(i);
+      for (std::int64_t j = 0; j < into.cols; ++j) a[j] += b[j];
+    }
+  });
+}
+
+template <class T>
 void normalise(MatrixView<const T> rows, MatrixView<T> out, const Threads& threads) {
   for_row_ranges(rows.rows, rows.cols, threads,
                  [&](RowRange range) { normalise(rows.slice_rows(range), out.slice_rows(range)); });
@@ -189,6 +202,8 @@ template void merge(MatrixView<float>, MatrixView<const float>, const Threads&);
 template void merge(MatrixView<double>, MatrixView<const double>, const Threads&);
 template void rescale(MatrixView<float>, std::span<const float>, const Threads&);
 template void rescale(MatrixView<double>, std::span<const double>, const Threads&);
+template void add(MatrixView<float>, MatrixView<const float>, const Threads&);
+template void add(MatrixView<double>, MatrixView<const double>, const Threads&);
 template void normalise(MatrixView<const float>, MatrixView<float>, const Threads&);
 template void normalise(MatrixView<const double>, MatrixView<double>, const Threads&);
 template class Partial<float>;

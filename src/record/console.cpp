@@ -35,9 +35,10 @@ bool varies(const Column& column, const std::vector<std::size_t>& rows) {
 }
 
 // What says which case a row is. Those that are the same in all rows of a study are named once, above.
-constexpr std::array<const char*, 19> kIdentity = {
-    "study",    "knowledge", "model", "kernel", "reduction", "precision", "n",     "m",           "d",        "heads",
-    "kv_heads", "hidden",    "batch", "ranks",  "threads",   "scaling",   "scale", "query_block", "key_block"};
+constexpr std::array<const char*, 24> kIdentity = {
+    "study", "knowledge",   "model",     "kernel",    "reduction", "precision",  "n",       "m",
+    "d",     "heads",       "kv_heads",  "hidden",    "batch",     "ranks",      "threads", "scaling",
+    "scale", "query_block", "key_block", "placement", "overlap",   "query_tile", "chunk",   "node_size"};
 
 std::string file_part(const std::string& text) {
   const std::size_t slash = text.rfind('/');

@@ -32,7 +32,10 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(text("placement",
                          "where results lie: natural (as the reduction leaves them), replicated or sharded",
                          std::string(name_of(c.options.placement))));
-  columns.push_back(integer("overlap", "1: exchange beside compute", c.options.overlap ? 1 : 0));
+  columns.push_back(text("overlap", "exchange beside compute: yes or no",
+                         c.reduction == kUnused ? std::string(kUnused)
+                         : c.options.overlap    ? "yes"
+                                                : "no"));
   columns.push_back(integer("query_tile", "queries exchanged at a time, 0: all", c.options.query_tile));
   columns.push_back(integer("chunk", "keys a leaf of the tree of reproducible, 0: no such tree", c.options.chunk));
   columns.push_back(

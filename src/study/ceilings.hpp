@@ -13,8 +13,8 @@ namespace knowscale {
 
 // name: fma_f32, fma_f64, fma_bf16 (FLOP/s), read (bytes/s), merge (bytes/s of f32 states merged into others), each of
 // all ranks together; allreduce_latency, ping_pong_latency, shift_latency (s, of 8 bytes); allreduce_bandwidth,
-// ping_pong_bandwidth (bytes/s, of 16 MiB), shift_bandwidth (bytes/s a rank, of 1 MiB, all ranks passing on to the
-// next).
+// ping_pong_bandwidth (bytes/s, of 16 MiB); of all ranks passing 1 MiB on to the next: shift_bandwidth (bytes/s a rank)
+// and shift_overlap (the share that can be hidden behind compute: little where the cores themselves copy messages).
 struct Ceiling {
   std::string name;
   int ranks = 1;
@@ -49,7 +49,8 @@ class Ceilings {
   // What exchange between the ranks of the case should take; all 0 for one rank.
   ExchangeRates exchange_rates(const Case& c) const;
 
-  // Seconds that computing the case takes at least, where all its ranks read their shards `reads` times.
+  // Seconds that computing the case should take, where all its ranks read their shards `reads` times: what is read
+  // again is not all hidden behind arithmetic.
   double compute_seconds(const Case& c, const Cost& cost, double reads) const;
 
   const std::vector<Ceiling>& all() const { return ceilings_; }

@@ -11,6 +11,8 @@ namespace {
 
 // Below this many queries a tile, kernels lose more than overlap gains.
 constexpr std::int64_t kLeastTile = 128;
+// More tiles must promise at least so much.
+constexpr double kWorthwhile = 0.99;
 
 // Formulas do not depend on the precision but through the shape.
 using Entry = Reduction<float>;
@@ -21,7 +23,8 @@ double exchange_seconds(const Entry& reduction, ReductionShape shape, const Exch
 }
 
 // The queries a tile for which compute, what exchange it does not hide, and the last tile's exchange end first: with k
-// tiles, C(k) + (k - 1) max(0, e - c) + e, where c = C(k) / k, e = E(k) / k, and each tile reads the shard again.
+// tiles, C(k) + (k - 1) max(e - c, (1 - s) e) + e, where c = C(k) / k, e = E(k) / k, s is the share of exchange that
+// this machine can hide at all, and each tile reads the shard again.
 std::int64_t best_tile(const Case& c, const Entry& reduction, const Cost& cost, const Ceilings& ceilings) {
   const ExchangeRates rates = ceilings.exchange_rates(c);
   ReductionShape shape = reduction_shape(c);
@@ -31,8 +34,9 @@ std::int64_t best_tile(const Case& c, const Entry& reduction, const Cost& cost, 
     shape.options.query_tile = (shape.queries + tiles - 1) / tiles;
     const double count = static_cast<double>(tiles), all = exchange_seconds(reduction, shape, rates);
     const double compute = ceilings.compute_seconds(c, cost, count);
-    const double seconds = compute + (count - 1) / count * std::max(0.0, all - compute) + all / count;
-    if (seconds >= shortest) continue;
+    const double seconds =
+        compute + (count - 1) / count * std::max(all - compute, (1 - rates.overlap) * all) + all / count;
+    if (seconds >= kWorthwhile * shortest) continue;
     shortest = seconds;
     best = shape.options.query_tile;
   }

@@ -251,7 +251,7 @@ TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
 }
 
 TEST(ShippedCampaigns, ExpandForAnyNumberOfRanks) {
-  for (const char* name : {"quickstart", "strong", "weak"}) {
+  for (const char* name : {"quickstart", "strong", "weak", "reductions"}) {
     const Campaign campaign =
         read_campaign(std::string(KNOWSCALE_SOURCE_DIR) + "/bench/campaigns/" + name + ".toml", {});
     ExpansionContext c = context();

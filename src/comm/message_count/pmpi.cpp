@@ -87,18 +87,6 @@ int MPI_Iallreduce(const void* data, void* result, int count, MPI_Datatype type,
   return PMPI_Iallreduce(data, result, count, type, op, comm, request);
 }
 
-int MPI_Reduce_scatter(const void* data, void* result, const int counts[], MPI_Datatype type, MPI_Op op,
-                       MPI_Comm comm) {
-  count_parts(counts, type, comm);
-  return PMPI_Reduce_scatter(data, result, counts, type, op, comm);
-}
-
-int MPI_Ireduce_scatter(const void* data, void* result, const int counts[], MPI_Datatype type, MPI_Op op, MPI_Comm comm,
-                        MPI_Request* request) {
-  count_parts(counts, type, comm);
-  return PMPI_Ireduce_scatter(data, result, counts, type, op, comm, request);
-}
-
 int MPI_Alltoallv(const void* data, const int counts[], const int starts[], MPI_Datatype type, void* received,
                   const int received_counts[], const int received_starts[], MPI_Datatype received_type, MPI_Comm comm) {
   count_parts(counts, type, comm);

@@ -9,12 +9,6 @@ Exchange agree_on_maxima(const Channel& channel, MatrixView<A> rows, std::span<A
   for (std::int64_t i = 0; i < rows.rows; ++i) maxima[static_cast<std::size_t>(i)] = rows(i, m);
   co_await channel.allreduce(maxima, Combine::maximum);
   rescale<A>(rows, maxima, threads);
-  for (std::int64_t i = 0; i < rows.rows; ++i) rows(i, m) = A{0};
-}
-
-template <class A>
-void set_maxima(MatrixView<A> rows, std::span<const A> maxima) {
-  for (std::int64_t i = 0; i < rows.rows; ++i) rows(i, rows.cols - 1) = maxima[static_cast<std::size_t>(i)];
 }
 
 ReductionCost cost_of_maxima(const ReductionShape& shape) {
@@ -29,7 +23,5 @@ ReductionCost cost_of_maxima(const ReductionShape& shape) {
 
 template Exchange agree_on_maxima(const Channel&, MatrixView<float>, std::span<float>, const Threads&);
 template Exchange agree_on_maxima(const Channel&, MatrixView<double>, std::span<double>, const Threads&);
-template void set_maxima(MatrixView<float>, std::span<const float>);
-template void set_maxima(MatrixView<double>, std::span<const double>);
 
 }  // namespace knowscale

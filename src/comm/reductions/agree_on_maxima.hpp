@@ -8,13 +8,10 @@
 
 namespace knowscale {
 
-// Sets maxima[i] to the largest m of row i over the ranks, refers `rows` to it, and sets their column m to 0.
+// Sets maxima[i] to the largest m of row i over the ranks and refers `rows` to it. In a sum of such rows o and l are
+// those of the merged state; its column m means nothing.
 template <class A>
 Exchange agree_on_maxima(const Channel& channel, MatrixView<A> rows, std::span<A> maxima, const Threads& threads);
-
-// Sets the column m of `rows` to `maxima`.
-template <class A>
-void set_maxima(MatrixView<A> rows, std::span<const A> maxima);
 
 // An allreduce of n h w bytes.
 ReductionCost cost_of_maxima(const ReductionShape& shape);

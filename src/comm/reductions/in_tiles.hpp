@@ -27,10 +27,11 @@ class InTiles : public PreparedAttention<T> {
     std::int64_t most = 0;
     for (const QueryTile& tile : tiles_) most = std::max(most, tile.queries());
     const bool gathers = !std::all_of(tiles_.begin(), tiles_.end(), [](const auto& t) { return t.contiguous(); });
+    attention_.options.overlap = attention_.options.overlap && tiles_.size() > 1;
     require(!gathers || !attention.input.mask.causal, ExitStatus::usage,
             "tiles of a sharded result take no causal mask: use query_tile = 0");
     if (gathers) gathered_ = Matrix<T>(most, attention.input.queries.cols);
-    const std::size_t slots = attention.options.overlap ? std::min<std::size_t>(tiles_.size(), 2) : 1;
+    const std::size_t slots = attention_.options.overlap ? 2 : 1;
     for (std::size_t i = 0; i < slots; ++i) {
       slots_.emplace_back().merge = std::make_unique<Merge>(attention_, most * attention.input.shape.heads);
     }
@@ -124,7 +125,7 @@ class InTiles : public PreparedAttention<T> {
     phases.compute += now() - start;
   }
 
-  const ShardedAttention<T>& attention_;
+  ShardedAttention<T> attention_;
   std::vector<QueryTile> tiles_;
   Matrix<T> gathered_;  // queries of a tile that are not neighbours
   std::vector<Slot> slots_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "comm/reductions/reduce_scatter.hpp"
 
+#include <array>
 #include <vector>
 
 #include "comm/reductions/agree_on_maxima.hpp"
@@ -18,22 +19,44 @@ class ReduceScatter : public StateMerge<T> {
   static constexpr std::int64_t kGranule = 1;
 
   ReduceScatter(const ShardedAttention<T>& attention, std::int64_t rows)
-      : StateMerge<T>(attention, rows), maxima_(static_cast<std::size_t>(rows)), sums_(rows, this->width()) {}
+      : StateMerge<T>(attention, rows), maxima_(static_cast<std::size_t>(rows)) {
+    const std::int64_t most = rows / this->size() + attention.input.shape.heads;  // that a rank ends with
+    for (Matrix<A>& received : received_) received = Matrix<A>(this->size() > 1 ? most : 0, this->width());
+  }
 
+  // Step s: to rank r + s goes what it owns, from r - s comes what is this rank's.
   Exchange merge(std::span<const RowRange> of_rank) override {
     const std::span<A> maxima = std::span(maxima_).first(static_cast<std::size_t>(this->state_.rows));
     co_await agree_on_maxima<A>(this->channel_, this->state_, maxima, this->attention_.threads);
     const RowRange mine = of_rank[static_cast<std::size_t>(this->rank())];
-    merged_ = sums_.view().slice_rows({0, mine.size()});
-    co_await this->channel_.template reduce_scatter<A>(this->state_, of_rank, merged_);
-    set_maxima<A>(merged_, maxima.subspan(static_cast<std::size_t>(mine.begin)));
+    merged_ = this->state_.slice_rows(mine);
+    Requests under_way = exchange(of_rank, 1);
+    for (int step = 1; step < this->size(); ++step) {
+      co_await std::move(under_way);
+      if (step + 1 < this->size()) under_way = exchange(of_rank, step + 1);  // beside the sum
+      add<A>(merged_, place_for(step, mine.size()), this->attention_.threads);
+    }
   }
 
   MatrixView<const A> merged() const override { return merged_; }
 
  private:
+  MatrixView<A> place_for(int step, std::int64_t rows) {
+    return received_[static_cast<std::size_t>(step % 2)].view().slice_rows({0, rows});
+  }
+
+  Requests exchange(std::span<const RowRange> of_rank, int step) {
+    const int p = this->size();
+    if (step >= p) return {};
+    const int to = (this->rank() + step) % p, from = (this->rank() + p - step) % p;
+    const std::int64_t own = of_rank[static_cast<std::size_t>(this->rank())].size();
+    Requests requests = this->channel_.template receive<A>(place_for(step, own), from);
+    requests.add(this->channel_.template send<A>(this->state_.slice_rows(of_rank[static_cast<std::size_t>(to)]), to));
+    return requests;
+  }
+
   std::vector<A> maxima_;
-  Matrix<A> sums_;
+  std::array<Matrix<A>, 2> received_;
   MatrixView<A> merged_;
 };
 
@@ -47,12 +70,12 @@ std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attenti
 ReductionCost cost(const ReductionShape& shape) {
   ReductionCost sum = sum_over_tiles(shape, Placement::sharded, [](const ReductionShape& tile) {
     ReductionCost cost = cost_of_maxima(tile);
-    cost.buffers = 3 * tile.whole_state();  // one inside MPI
+    cost.buffers = (1 + 2.0 / tile.ranks) * tile.whole_state();
     if (tile.ranks == 1) return cost;
     cost.sent.messages += tile.ranks - 1;
-    cost.allreduces += 1;
-    cost.allreduce_bytes += tile.whole_state() / 2;  // the first half of an allreduce
-    cost.merged_bytes = tile.whole_state();          // the rescaling
+    cost.rounds = tile.ranks - 1;
+    cost.round_bytes = cost.rounds / tile.ranks * tile.whole_state();
+    cost.merged_bytes = tile.whole_state() + cost.round_bytes;  // rescaled, then added
     return cost;
   });
   if (shape.ranks > 1) sum.sent.bytes += shared_out_traffic(shape.queries, shape.row_bytes(), shape.ranks).bytes;

@@ -3,6 +3,9 @@
 //
 //   1. allreduce MAX of the n h maxima, rescale        (agree_on_maxima.hpp)
 //   2. reduce-scatter SUM of the rows                  rank r: the merged rows of its queries
+//
+// Step 2 is a pairwise exchange of our own: MPI_Reduce_scatter took 2.3 times an allreduce from 16 MiB on (Open
+// MPI 4.1).
 #pragma once
 
 #include "comm/reduction.hpp"

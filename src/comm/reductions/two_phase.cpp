@@ -25,7 +25,6 @@ class TwoPhase : public StateMerge<T> {
     co_await agree_on_maxima<A>(this->channel_, this->state_, maxima, this->attention_.threads);
     const std::span<A> numbers(this->state_.data, static_cast<std::size_t>(this->state_.size()));
     co_await this->channel_.allreduce(numbers, Combine::sum);
-    set_maxima<A>(this->state_, maxima);
   }
 
  private:

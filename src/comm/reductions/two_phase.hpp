@@ -5,7 +5,7 @@
 //   2. rescale o and l by exp(m_i - M_i)     (local)
 //   3. allreduce SUM of the rows             every rank: the merged state
 //
-// Step 3 sends whole rows with the column m set to 0: one number in d_v + 2 too many, and no copy.
+// Step 3 sends whole rows: one number in d_v + 2 too many, and no copy.
 #pragma once
 
 #include "comm/reduction.hpp"
