@@ -21,24 +21,36 @@ Partial<float> some_state(std::int64_t queries, std::int64_t value_dim) {
   return state;
 }
 
-void report_bytes(benchmark::State& state, double bytes) {
-  Matrix<double> buffer(1, 1 << 24);
+void report_bytes(benchmark::State& state, double bytes, const Threads& threads = Threads(1)) {
+  Matrix<double> buffer(1, 1 << 26);
   std::fill_n(buffer.data(), buffer.size(), 1.0);
-  const double read = read_rate(Threads(1), std::as_const(buffer).span(), 0.1);
+  const double read = read_rate(threads, std::as_const(buffer).span(), 0.2);
   using benchmark::Counter;
   state.counters["B/s"] = Counter(bytes, Counter::kIsIterationInvariantRate);
   state.counters["of_read"] = Counter(bytes / read, Counter::kIsIterationInvariantRate);
 }
 
 void merge_states(benchmark::State& state) {
+  const Threads threads(static_cast<int>(state.range(2)));
   Partial<float> into = some_state(state.range(0), state.range(1));
   const Partial<float> from = some_state(state.range(0), state.range(1));
   for (auto _ : state) {
-    merge(into.rows(), from.rows());
+    merge(into.rows(), from.rows(), threads);
     benchmark::DoNotOptimize(into.rows().data);
-    for (std::int64_t i = 0; i < into.row_count(); ++i) into.rows()(i, state.range(1)) = 1;  // stays finite
   }
-  report_bytes(state, 3.0 * static_cast<double>(into.rows().size()) * sizeof(float));
+  report_bytes(state, 3.0 * static_cast<double>(into.rows().size()) * sizeof(float), threads);
+}
+
+// The same traffic without exponentials: what a merge can reach.
+void add_states(benchmark::State& state) {
+  const Threads threads(static_cast<int>(state.range(2)));
+  Partial<float> into = some_state(state.range(0), state.range(1));
+  const Partial<float> from = some_state(state.range(0), state.range(1));
+  for (auto _ : state) {
+    add(into.rows(), from.rows(), threads);
+    benchmark::DoNotOptimize(into.rows().data);
+  }
+  report_bytes(state, 3.0 * static_cast<double>(into.rows().size()) * sizeof(float), threads);
 }
 
 void normalise_state(benchmark::State& state) {
@@ -71,7 +83,17 @@ void second_moments(benchmark::State& state) {
   state.counters["of_FMA"] = Counter(flops / peak, Counter::kIsIterationInvariantRate);
 }
 
-BENCHMARK(merge_states)->ArgNames({"queries", "d"})->Args({512, 64})->Args({65536, 64});
+BENCHMARK(merge_states)
+    ->ArgNames({"queries", "d", "threads"})
+    ->Args({512, 64, 1})
+    ->Args({1 << 20, 64, 1})
+    ->Args({1 << 20, 64, 2})
+    ->UseRealTime();
+BENCHMARK(add_states)
+    ->ArgNames({"queries", "d", "threads"})
+    ->Args({1 << 20, 64, 1})
+    ->Args({1 << 20, 64, 2})
+    ->UseRealTime();
 BENCHMARK(normalise_state)->ArgNames({"queries", "d"})->Args({512, 64})->Args({65536, 64});
 BENCHMARK(second_moments<float>)
     ->ArgNames({"m", "d", "threads"})

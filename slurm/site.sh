@@ -8,8 +8,8 @@ load_environment() { :; }
 # The program: an installed one, or the release build of this checkout.
 knowscale=${KNOWSCALE_BIN:-$KNOWSCALE_ROOT/build/release/knowscale}
 
-# How ranks are started; Open MPI wants srun to speak PMIx.
-launch=(srun --mpi=pmix --cpu-bind=cores)
+# How ranks are started; Open MPI wants srun to speak PMIx. When one rank ends badly, so do the others.
+launch=(srun --mpi=pmix --cpu-bind=cores --kill-on-bad-exit=1)
 
 # Where results go; a file system that all nodes see.
 results=${KNOWSCALE_RESULTS:-$KNOWSCALE_ROOT/results}

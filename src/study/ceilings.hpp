@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "comm/communicator.hpp"
@@ -34,6 +35,8 @@ struct Bound {
 class Ceilings {
  public:
   explicit Ceilings(double seconds_each) : seconds_each_(seconds_each) {}
+  // Those of another time or machine.
+  explicit Ceilings(std::vector<Ceiling> known) : seconds_each_(0), ceilings_(std::move(known)) {}
 
   // Measures all ceilings of `comm` with `threads` on each rank, unless known.
   void measure(const Communicator& comm, const Threads& threads);
