@@ -18,6 +18,11 @@ REFUSED_CAMPAIGNS = {
     "negative": ('n = 8', 'n = -8', "-8"),
     "overflow": ('m = 300', 'm = 9223372036854775807', "9223372036854775807"),
     "heads": ('d = 16', 'd = 16\nheads = 3', "heads"),
+    "placement": ('m = 300', 'm = 300\nplacement = "everywhere"', "everywhere"),
+    "overlap": ('m = 300', 'm = 300\noverlap = "perhaps"', "perhaps"),
+    "query tile": ('m = 300', 'm = 300\nquery_tile = -1', "-1"),
+    "chunk": ('m = 300', 'm = 300\nchunk = 0', "chunk = 0"),
+    "node size": ('m = 300', 'm = 300\nnode_size = 0', "node_size = 0"),
     "more ranks than launched": ('ranks = [1, 2]', 'ranks = [1, 64]', "64"),
     "syntax": ('seed = 3', 'seed = ', "tiny.toml"),
 }

@@ -146,6 +146,22 @@ def test_a_finished_result_is_not_measured_again(knowscale, campaign, tmp_path):
     assert (tmp_path / "out.h5").read_bytes() == before
 
 
+def test_every_reduction_sends_what_its_formula_says_and_auto_is_one_of_them(knowscale, campaign, tmp_path):
+    path = campaign('reduction = ["packed", "reduce_scatter"]', 'reduction = ["ring", "tree"]\noverlap = true')
+    for reduction in ("tree", "auto"):
+        out = f"{reduction}.h5"
+        done = knowscale("run", path, "-o", out, "--reduction", reduction, "--count-messages", "--set", "model=knowledge")
+        assert done.status == 0, done.err
+        with h5py.File(tmp_path / out) as file:
+            cases = {name: column[:] for name, column in file["cases"].items()}
+        assert set(cases["reduction_asked"]) == {reduction.encode()}
+        assert b"auto" not in cases["reduction"] and set(cases["overlap"]) == {b"yes"}
+        several = cases["ranks"] > 1
+        assert several.any() and (cases["exchange_predicted"][several] > 0).all() and (cases["exchange_hidden"] >= 0).all()
+        assert np.allclose(cases["bytes_counted"], cases["bytes_sent"]) and (cases["messages_counted"] == cases["messages_sent"]).all()
+    assert not np.isnan(cases["bytes_counted"]).any()
+
+
 def test_ranks_of_the_command_line_override_the_campaign(knowscale, campaign, tmp_path):
     assert knowscale("run", campaign(), "-o", "out.h5", "--ranks", "3", ranks=3).status == 0
     with h5py.File(tmp_path / "out.h5") as file:
