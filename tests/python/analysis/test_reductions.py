@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Crossovers, intervals and ratios worked out by hand, on frames as small as they can be."""
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import reductions
+from analysis import load, plot, reductions
+from analysis.__main__ import main
 
 CASE = {
     "study": "size", "knowledge": "gaussian", "model": "knowledge", "kernel": "simd", "precision": "f32", "m": 64, "d": 64,
@@ -186,3 +188,52 @@ def test_an_overlapped_case_is_held_against_its_plain_one():
     assert [first[name] for name in ("ratio", "ratio_low", "ratio_high")] == pytest.approx([0.5, 0.9 / 2.5, 1.1 / 1.6])
     assert first["hidden_ratio"] == pytest.approx(0.75)
     assert (second["label"], second["case"], second["case_plain"]) == ("packed, 3 tiles", 5, 2)
+
+
+def test_pictures_need_data(tmp_path):
+    alone = frame(*[{"reduction": "packed", "n": n, "ranks": 1} for n in SIZES])
+    assert plot.exchange(alone, samples_of([1.0] * 3), "machine") is None
+    assert plot.overlap(alone, "machine") is None
+
+
+def test_sizes_have_binary_prefixes():
+    assert [plot.bytes_text(size) for size in (264, 1023, 1024, 3.3 * 2**20)] == ["264 B", "1023 B", "1 KiB", "3.3 MiB"]
+
+
+def add_reductions(file: h5py.File) -> None:
+    """In place of the golden cases: a crossover at 2 queries, a count that is off, and an overlapped case."""
+    times = {"packed": [1e-5, 4e-5, 4e-5], "tree": [4e-5, 1e-5, 2e-5], "ring": [1e-5, 1e-5, 1e-5]}
+    rows = [{"reduction": name, "n": n, "bytes_counted": 528.0, "messages_counted": 1.0} for name in times for n in SIZES]
+    rows.append({"reduction": "packed", "n": 16, "query_tile": 8, "overlap": "yes", "seconds_median": 0.5, "seconds_low": 0.4, "seconds_high": 0.6})
+    samples = samples_of([*sum(times.values(), []), 4e-5])
+    for name, table in {"cases": frame(*rows), "samples": samples.assign(launch=1, repetition=1)}.items():
+        del file[name]
+        group = file.create_group(name)
+        for column in table:
+            values = table[column]
+            group[column] = np.array([v.encode() for v in values]) if values.dtype == object else values.to_numpy()
+
+
+def test_the_report_has_a_section_of_reductions(result_file, tmp_path):
+    with h5py.File(result_file, "r+") as file:
+        add_reductions(file)
+    assert main(["report", str(result_file), "-o", str(tmp_path / "out")]) == 0
+    for name in ("reductions", "overlap"):
+        for ending in ("png", "svg"):
+            assert (tmp_path / "out" / f"{name}.{ending}").stat().st_size > 5000
+    text = (tmp_path / "out" / "report.txt").read_text()
+    page = (tmp_path / "out" / "index.html").read_text()
+    for words in ("\nReductions\n", "result replicated:\n    packed at 264 B\n    tree from 528 B\n", "ring at 264 B", "4.00 at 1.03 KiB", "100 %", "packed, 2 tiles, n = 16"):
+        assert words in text
+        assert words in page
+    assert "<h2>Reductions</h2>" in page and 'src="overlap.png"' in page
+
+
+def test_a_result_without_reductions_says_nothing_of_them(result_file, tmp_path):
+    assert main(["report", str(result_file), "-o", str(tmp_path / "out")]) == 0
+    assert not (tmp_path / "out" / "reductions.png").exists()
+    for name in ("report.txt", "index.html"):
+        text = (tmp_path / "out" / name).read_text()
+        assert "Reductions" not in text and "no figure reductions" not in text and "no figure overlap" not in text
+    assert reductions.overlap(load.load(result_file).cases).empty
+    assert reductions.traffic(load.load(result_file).cases).empty
