@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import plot, scaling
+from . import plot, reductions, scaling
 from .load import Result
 
-# Name of the file, heading, how to read it, and what is missing where it could not be drawn.
+# Name of the file, heading, how to read it, and what is missing where it could not be drawn (nothing: not worth a word).
 FIGURES = {
     "strong": ("Strong scaling", "Above the dashed line is impossible but for caches; the gap below it is exchange, waiting and idle cores.", "needs one problem at one rank and at more"),
     "efficiency": ("Parallel efficiency", "Speed-up over ranks: the share of the machine that does useful work.", "needs one problem at one rank and at more"),
@@ -17,6 +17,8 @@ FIGURES = {
     "growth": ("Attention against the LSTM", "The LSTM reads the knowledge one vector after another; ranks cannot share that chain.", "needs a study with both models and two sizes m or more"),
     "split": ("Where the time goes", "Exchange is what is left after the last rank has computed; wait is the mean over ranks of waiting for it.", "needs a case with two ranks or more"),
     "bounds": ("How near to the ceilings", "Time at the ceiling over the time measured.", "needs a case"),
+    "reductions": ("Reductions", "Exchange with each reduction: points above their dashes took longer than predicted; the bar along the top is the fastest at each size, pale where the second's interval meets its own. ring passes keys and values on, the same at every size, and merges states while it computes, which only its dashes count.", ""),
+    "overlap": ("Reductions: overlapped", "Left of 100 % exchange beside compute is faster than after it, no more than to the black bar, where all exchange is hidden, but for noise; one tile leaves nothing to compute beside its exchange.", ""),
 }  # fmt: skip
 
 
@@ -36,6 +38,8 @@ def figures(result: Result) -> dict[str, object]:
         "growth": plot.growth(cases, machine),
         "split": plot.split(cases, machine),
         "bounds": plot.bounds(cases, machine),
+        "reductions": plot.exchange(cases, samples, machine),
+        "overlap": plot.overlap(cases, machine),
     }
 
 
@@ -81,7 +85,59 @@ def text_report(result: Result, missing: list[str]) -> str:
     if len(ratios):
         lines += ["", "time of the LSTM over that of attention:"]
         lines += [f"  {row['study']}, m = {row['m']:.0f}, {row['ranks']:.0f} ranks: {row['ratio']:.2f}" for _, row in ratios.iterrows()]
-    return "\n".join(lines + ["", *missing]) + "\n"
+    return "\n".join(lines + reduction_lines(result) + ["", *missing]) + "\n"
+
+
+def contest_lines(contest: pd.DataFrame) -> list[str]:
+    """Which reduction is fastest, from the smallest state to the largest."""
+    first, size = contest.iloc[0], plot.bytes_text
+    lines = [f"  {reductions.contest_label(first)}, {first['ranks']} ranks, result {first['result']}:"]
+    lines.append(f"    {reductions.fastest(contest)['label'].iloc[0]} at {size(contest['state'].min())}")
+    for _, change in reductions.crossovers(contest).iterrows():
+        between = f"undecided between {size(change['below'])} and {size(change['above'])}, then {change['after']}"
+        lines.append(f"    {change['after']} from {size(change['state'])}" if change["decided"] else f"    {between}")
+    return lines
+
+
+def model_lines(table: pd.DataFrame) -> list[str]:
+    rows = [
+        {
+            "ranks": row["ranks"],
+            "reduction": row["label"],
+            "median": f"{row['median']:.2f}",
+            "least": f"{row['least']:.2f} at {plot.bytes_text(row['least_at'])}",
+            "most": f"{row['most']:.2f} at {plot.bytes_text(row['most_at'])}",
+        }
+        for _, row in reductions.model_error(table).iterrows()
+    ]
+    return ["", "exchange measured over predicted:", pd.DataFrame(rows).to_string(index=False)] if rows else []
+
+
+def traffic_lines(cases: pd.DataFrame) -> list[str]:
+    table = reductions.traffic(cases)
+    table = table[table["counted"] > 0]
+    if table.empty:
+        return []
+    shown = table.assign(worst=[f"{100 * worst:.3g} %" for worst in table["worst"]])
+    shown.columns = ["ranks", "reduction", "cases", "counted", "messages equal", "bytes equal", "largest difference"]
+    return ["", "messages and bytes that MPI was given, counted, against the formulas:", shown.to_string(index=False)]
+
+
+def reduction_lines(result: Result) -> list[str]:
+    """Crossovers, the model's error, counted traffic, and overlap; nothing where the file has none of it."""
+    cases = result.cases
+    table = reductions.exchange(cases, result.samples) if len(cases) else pd.DataFrame()
+    pairs = reductions.overlap(cases)
+    lines = []
+    if len(table):
+        lines += ["", "fastest exchange by the size of the state, interpolated between sizes; undecided where 95 % intervals meet:"]
+        lines += [line for contest in reductions.contests(table) for line in contest_lines(contest)]
+        lines += model_lines(table)
+    lines += traffic_lines(cases)
+    if len(pairs):
+        lines += ["", "time overlapped over time plain, the medians anywhere in their intervals:"]
+        lines += [f"  {row['study']}, {row['label']}, n = {row['n']}, m = {row['m']}, {row['ranks']} ranks: {row['ratio']:.3f} ({row['ratio_low']:.3f} to {row['ratio_high']:.3f})" for _, row in pairs.iterrows()]
+    return ["", "Reductions", *lines] if lines else []
 
 
 PAGE = """<!doctype html>
@@ -106,7 +162,8 @@ def write_report(result: Result, folder: Path) -> str:
     drawn, missing = [], []
     for name, figure in figures(result).items():
         if figure is None:
-            missing.append(f"no figure {name}: it {FIGURES[name][2]}")
+            if FIGURES[name][2]:
+                missing.append(f"no figure {name}: it {FIGURES[name][2]}")
             for ending in ("png", "svg"):
                 (folder / f"{name}.{ending}").unlink(missing_ok=True)
             continue
