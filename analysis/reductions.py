@@ -22,7 +22,6 @@ PROBLEM = ["study", "knowledge", "model", "kernel", "precision", "m", "d", "head
 CONTEST = [*PROBLEM, "scaling", "threads", "query_block", "key_block", "ranks", "result"]
 VARIANTS = {"query_tile": "tiles of", "chunk": "chunks of", "node_size": "nodes of"}
 SERIES = [*CONTEST, "reduction", *VARIANTS]
-NEEDED = {*SERIES, "reduction_asked", "placement", "overlap", "n", "valid"} - {"result"}
 FEWEST_SIZES = 3
 FEWEST_SAMPLES = 6  # fewer bound no median with 95 %
 
@@ -61,10 +60,8 @@ def contest_label(row: pd.Series) -> str:
 
 
 def comparable(cases: pd.DataFrame) -> pd.DataFrame:
-    """The cases that take part, with state (bytes) and result; none where the file does not know reductions so well."""
+    """The cases that take part, with state (bytes) and result."""
     chosen = scaling.valid(cases)
-    if not NEEDED <= set(cases):
-        return chosen.iloc[:0].reindex(columns=[*chosen.columns, *sorted(NEEDED - set(chosen)), "state", "result"])
     known = chosen["reduction"].isin(NATURAL) & (chosen["reduction"] == chosen["reduction_asked"])
     chosen = chosen[known & (chosen["ranks"] > 1)]
     return chosen.assign(state=state_bytes(chosen), result=result_placement(chosen))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import plot, reductions, scaling
+from . import plot, plot_exchange, reductions, scaling
 from .load import Result
 
 # Name of the file, heading, how to read it, and what is missing where it could not be drawn (nothing: not worth a word).
@@ -17,7 +17,7 @@ FIGURES = {
     "growth": ("Attention against the LSTM", "The LSTM reads the knowledge one vector after another; ranks cannot share that chain.", "needs a study with both models and two sizes m or more"),
     "split": ("Where the time goes", "Exchange is what is left after the last rank has computed; wait is the mean over ranks of waiting for it.", "needs a case with two ranks or more"),
     "bounds": ("How near to the ceilings", "Time at the ceiling over the time measured.", "needs a case"),
-    "reductions": ("Reductions", "Exchange with each reduction: points above their dashes took longer than predicted; the bar along the top is the fastest at each size, pale where the second's interval meets its own. ring passes keys and values on, the same at every size, and merges states while it computes, which only its dashes count.", ""),
+    "reductions": ("Reductions", "Exchange with each reduction: points above their dashes took longer than predicted; the bar along the top is the fastest at each size, pale where the second's interval meets its own. ring passes keys and values on, the same at every size.", ""),
     "overlap": ("Reductions: overlapped", "Left of 100 % exchange beside compute is faster than after it, no more than to the black bar, where all exchange is hidden, but for noise; one tile leaves nothing to compute beside its exchange.", ""),
 }  # fmt: skip
 
@@ -38,8 +38,8 @@ def figures(result: Result) -> dict[str, object]:
         "growth": plot.growth(cases, machine),
         "split": plot.split(cases, machine),
         "bounds": plot.bounds(cases, machine),
-        "reductions": plot.exchange(cases, samples, machine),
-        "overlap": plot.overlap(cases, machine),
+        "reductions": plot_exchange.exchange(cases, samples, machine),
+        "overlap": plot_exchange.overlap(cases, machine),
     }
 
 
@@ -90,7 +90,7 @@ def text_report(result: Result, missing: list[str]) -> str:
 
 def contest_lines(contest: pd.DataFrame) -> list[str]:
     """Which reduction is fastest, from the smallest state to the largest."""
-    first, size = contest.iloc[0], plot.bytes_text
+    first, size = contest.iloc[0], plot_exchange.bytes_text
     lines = [f"  {reductions.contest_label(first)}, {first['ranks']} ranks, result {first['result']}:"]
     lines.append(f"    {reductions.fastest(contest)['label'].iloc[0]} at {size(contest['state'].min())}")
     for _, change in reductions.crossovers(contest).iterrows():
@@ -105,8 +105,8 @@ def model_lines(table: pd.DataFrame) -> list[str]:
             "ranks": row["ranks"],
             "reduction": row["label"],
             "median": f"{row['median']:.2f}",
-            "least": f"{row['least']:.2f} at {plot.bytes_text(row['least_at'])}",
-            "most": f"{row['most']:.2f} at {plot.bytes_text(row['most_at'])}",
+            "least": f"{row['least']:.2f} at {plot_exchange.bytes_text(row['least_at'])}",
+            "most": f"{row['most']:.2f} at {plot_exchange.bytes_text(row['most_at'])}",
         }
         for _, row in reductions.model_error(table).iterrows()
     ]

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Speed-up, efficiency and ratios from the case table; pure functions, data frame in, data frame out.
 
-A series is what one line of a plot shows: a model with its kernel, reduction, precision, thread count and forced
-blocks. A problem is
-what its cases have in common otherwise. Only valid cases take part.
+A series is what one line of a plot shows: a model with its kernel, reduction and how that is run, precision, thread count
+and forced blocks. A problem is what its cases have in common otherwise. Only valid cases take part.
 """
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-SERIES = ["model", "kernel", "reduction", "precision", "threads", "query_block", "key_block"]
-BLOCKS = {"query": "queries at a time", "key": "keys at a time"}
+EXCHANGE = ["placement", "overlap", "query_tile", "chunk", "node_size"]
+SERIES = ["model", "kernel", "reduction", "precision", "threads", "query_block", "key_block", *EXCHANGE]
+AMOUNTS = {
+    "query_block": "{} queries at a time",
+    "key_block": "{} keys at a time",
+    "query_tile": "tiles of {}",
+    "chunk": "chunks of {}",
+    "node_size": "nodes of {}",
+}
 PROBLEM = ["study", "knowledge", "n", "d", "batch", "heads", "kv_heads", "hidden"]
 
 
@@ -27,8 +33,10 @@ def median_interval(samples: np.ndarray) -> tuple[float, float, float]:
 def series_label(row: pd.Series) -> str:
     used = [str(row[name]) for name in ("model", "kernel", "reduction") if row[name] != "-"]
     threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
-    blocks = "".join(f", {row[name + '_block']} {many}" for name, many in BLOCKS.items() if row[name + "_block"] > 0)
-    return f"{'/'.join(used)} {row['precision']}{threads}{blocks}"
+    placement = f" {row['placement']}" if row["placement"] != "natural" else ""
+    overlap = " overlapped" if row["overlap"] == "yes" else ""
+    amounts = "".join(", " + text.format(row[name]) for name, text in AMOUNTS.items() if row[name] > 0)
+    return f"{'/'.join(used)}{placement}{overlap} {row['precision']}{threads}{amounts}"
 
 
 def problem_label(row: pd.Series) -> str:

@@ -124,10 +124,12 @@ void measure_alone(const Communicator& comm, const Settings& settings, std::int6
     }
     const MedianInterval interval = median_interval(exchange.exchange);
     const double ratio = interval.median / quantile(allreduce.seconds, 0.5);
-    print(comm, fmt::format("{:>5}  {:>12.0f}  {:<15}{:>10}  {:>21}  {:>10}  {:>7.2f}", comm.size(), bytes,
-                            reduction.name, with_prefix(interval.median, "s"),
+    const std::string shown =
+        comm.size() == 1 ? "-" : fmt::format("{:.2f}", ratio);  // alone there is nothing to reduce
+    print(comm, fmt::format("{:>5}  {:>12.0f}  {:<15}{:>10}  {:>21}  {:>10}  {:>7}", comm.size(), bytes, reduction.name,
+                            with_prefix(interval.median, "s"),
                             with_prefix(interval.low, "s") + " - " + with_prefix(interval.high, "s"),
-                            with_prefix(bytes / interval.median, "B/s"), ratio));
+                            with_prefix(bytes / interval.median, "B/s"), shown));
   }
 }
 

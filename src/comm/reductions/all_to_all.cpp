@@ -15,9 +15,12 @@ class AllToAll : public StateMerge<T> {
   static constexpr std::int64_t kGranule = 1;
 
   AllToAll(const ShardedAttention<T>& attention, std::int64_t rows)
-      : StateMerge<T>(attention, rows), received_(rows + this->size() * attention.input.shape.heads, this->width()) {}
+      : StateMerge<T>(attention, rows),
+        received_(this->size() == 1 ? 0 : rows + this->size() * attention.input.shape.heads, this->width()) {}
 
   Exchange merge(std::span<const RowRange> of_rank) override {
+    merged_ = this->state_;
+    if (this->size() == 1) co_return;
     const std::int64_t own = of_rank[static_cast<std::size_t>(this->rank())].size();
     const MatrixView<A> received = received_.view().slice_rows({0, own * this->size()});
     co_await this->channel_.template all_to_all<A>(this->state_, of_rank, received);

@@ -37,6 +37,10 @@ class Hierarchical : public StateMerge<T> {
 
   Exchange merge(std::span<const RowRange>) override {
     const std::int64_t rows = this->state_.rows;
+    if (this->size() == 1) {
+      merged_ = this->state_;
+      co_return;
+    }
     co_await everyone_is_here();
     merge_share(row_range(rows, node_.size(), node_.rank()));
     co_await everyone_is_here();

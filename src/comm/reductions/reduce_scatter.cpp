@@ -26,6 +26,8 @@ class ReduceScatter : public StateMerge<T> {
 
   // Step s: to rank r + s goes what it owns, from r - s comes what is this rank's.
   Exchange merge(std::span<const RowRange> of_rank) override {
+    merged_ = this->state_;
+    if (this->size() == 1) co_return;
     const std::span<A> maxima = std::span(maxima_).first(static_cast<std::size_t>(this->state_.rows));
     co_await agree_on_maxima<A>(this->channel_, this->state_, maxima, this->attention_.threads);
     const RowRange mine = of_rank[static_cast<std::size_t>(this->rank())];

@@ -57,11 +57,13 @@ class Ring : public PreparedAttention<T> {
       if (!last) under_way = pass_on(visitor, next);
       if (!attention_.options.overlap) under_way.wait();
       arrived = 0;
+      const MatrixView<A> part = step == 0 ? state_.view() : part_.view();
       const double start = now();
-      attend(visitor, step);
+      attend(visitor, part);
       const double end = now();
       phases.compute += end - start;
       if (attention_.options.overlap && !last) phases.hidden += (arrived == 0 ? end : arrived) - start;
+      if (step > 0) merge<A>(state_.view(), part, attention_.threads);
       under_way.wait();
       visitor = next;
     }
@@ -113,8 +115,8 @@ class Ring : public PreparedAttention<T> {
     return requests;
   }
 
-  // Own queries against the visiting shard, merged into the state.
-  void attend(const Visitor<T>& visitor, int step) {
+  // Own queries against the visiting shard.
+  void attend(const Visitor<T>& visitor, MatrixView<A> state) {
     AttentionInput<T> input = attention_.input;
     input.queries = input.queries.slice_rows(own_);
     input.keys = visitor.keys;
@@ -122,12 +124,10 @@ class Ring : public PreparedAttention<T> {
     input.mask.visible = {visitor.visible.data, static_cast<std::size_t>(visitor.visible.rows)};
     input.mask.offset +=
         attention_.shards[static_cast<std::size_t>(channel_.rank())].begin - visitor.rows.begin + own_.begin;
-    const MatrixView<A> into = step == 0 ? state_.view() : part_.view();
-    attention_.kernel.compute(input, into, attention_.threads);
-    if (step > 0) merge<A>(state_.view(), into, attention_.threads);
+    attention_.kernel.compute(input, state, attention_.threads);
   }
 
-  const ShardedAttention<T>& attention_;
+  ShardedAttention<T> attention_;
   Channel channel_;
   RowRange own_;  // queries
   Matrix<A> state_, part_;

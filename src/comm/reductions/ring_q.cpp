@@ -107,7 +107,7 @@ class RingQ : public PreparedAttention<T> {
     attention_.kernel.compute(input, state, attention_.threads);
   }
 
-  const ShardedAttention<T>& attention_;
+  ShardedAttention<T> attention_;
   Channel channel_;
   RowRange own_;
   Matrix<A> home_;

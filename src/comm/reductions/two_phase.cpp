@@ -21,6 +21,7 @@ class TwoPhase : public StateMerge<T> {
       : StateMerge<T>(attention, rows), maxima_(static_cast<std::size_t>(rows)) {}
 
   Exchange merge(std::span<const RowRange>) override {
+    if (this->size() == 1) co_return;
     const std::span<A> maxima = std::span(maxima_).first(static_cast<std::size_t>(this->state_.rows));
     co_await agree_on_maxima<A>(this->channel_, this->state_, maxima, this->attention_.threads);
     const std::span<A> numbers(this->state_.data, static_cast<std::size_t>(this->state_.size()));

@@ -16,6 +16,8 @@ CASE = {
     "precision": "f32", "n": 6, "m": 300, "d": 8, "heads": 2, "kv_heads": 1, "hidden": 0, "scale": 0.5, "batch": 1,
     "ranks": 1, "threads": 1, "scaling": "strong", "launch": 1, "repetitions": 3, "seconds_median": 1.0,
     "seconds_low": 0.9, "seconds_high": 1.1, "stopped_by": "interval", "compute": 0.9, "exchange": 0.06, "wait": 0.04,
+    "placement": "natural", "overlap": "no", "query_tile": 0, "chunk": 0, "node_size": 0, "exchange_hidden": 0.0,
+    "exchange_predicted": 0.05, "bytes_counted": np.nan, "messages_counted": np.nan,
     "flops": 1e9, "bytes_read": 1e6, "bytes_sent": 0.0, "messages_sent": 0.0, "bound": "fma_f32",
     "fraction_of_bound": 0.5, "error": 1e-7, "error_bound": 1e-5, "valid": 1, "reason": "",
 }  # fmt: skip
@@ -34,7 +36,8 @@ def case_table() -> pd.DataFrame:
         *({"study": "growth", "m": m, "seconds_median": 4e-3 * m, **LSTM} for m in (100, 400)),
         {"seconds_median": 0.001, "ranks": 2, "reduction": "reduce_scatter", "valid": 0, "reason": "error 1 exceeds"},
     ]
-    return pd.DataFrame([{"case": i + 1, **CASE, **row} for i, row in enumerate(rows)])
+    table = pd.DataFrame([{"case": i + 1, **CASE, **row} for i, row in enumerate(rows)])
+    return table.assign(reduction_asked=table["reduction"])
 
 
 def attention(q, k, v, scale, heads, kv_heads):
