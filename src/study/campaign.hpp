@@ -36,7 +36,7 @@ struct Study {
   std::vector<Placement> placement;                                         // of the result
   std::vector<bool> overlap;
   std::vector<std::int64_t> query_tile, chunk,
-      node_size;  // query_tile 0: by the cost model; node_size 0: of the machine
+      node_size;  // query_tile 0: by the cost model; node_size 0: of the launch
   std::vector<KnowledgeSize> m;
   std::vector<double> scale;  // 0: 1 / sqrt(head dimension)
   RankList ranks;

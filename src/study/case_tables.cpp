@@ -39,7 +39,7 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(integer("query_tile", "queries exchanged at a time, 0: all", c.options.query_tile));
   columns.push_back(integer("chunk", "keys a leaf of the tree of reproducible, 0: no such tree", c.options.chunk));
   columns.push_back(
-      integer("node_size", "ranks that share memory in hierarchical, 0: those of a node", c.options.node_size));
+      integer("node_size", "ranks of a node, which share memory in hierarchical; 0: not heeded", c.options.node_size));
   columns.push_back(text("precision", "number format", std::string(name_of(c.precision))));
   columns.push_back(integer("n", "queries a sequence", c.n));
   columns.push_back(integer("m", "knowledge vectors of the whole set", c.m));

@@ -153,6 +153,7 @@ class Expansion {
     const HeededOptions heeds = known(study_, "reduction", base_.reduction, context_.names.reductions).heeds;
     for (const ReductionOptions& options : reduction_options(study_)) {
       base_.options = heeded(options, heeds);
+      if (heeds.by_node && options.node_size == 0) base_.options.node_size = context_.ranks_a_node;
       expand_sizes(model, extent);
     }
   }

@@ -58,6 +58,7 @@ struct KnowledgeExtent {
 struct ExpansionContext {
   KnownNames names;
   int launched_ranks = 1;
+  int ranks_a_node = 1;                                               // what node_size = 0 means
   int cores_a_rank = 1;                                               // what threads = 0 means
   std::optional<std::vector<std::int64_t>> ranks_override;            // --ranks
   std::function<KnowledgeExtent(const std::string&)> open_knowledge;  // for what is no generator's name

@@ -54,7 +54,7 @@ KnownNames known_names() {
 }
 
 Plan make_plan(const RunOptions& options, const Communicator& world) {
-  const int ranks_here = world.node().size();
+  const int ranks_here = world.allreduce(world.node().size(), Combine::maximum);
   Plan plan;
   world.together([&] {
     std::vector<std::string> overrides = options.overrides;
@@ -63,6 +63,7 @@ Plan make_plan(const RunOptions& options, const Communicator& world) {
     ExpansionContext context;
     context.names = known_names();
     context.launched_ranks = world.size();
+    context.ranks_a_node = ranks_here;
     context.cores_a_rank = std::max(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) / ranks_here, 1);
     context.ranks_override = options.ranks;
     context.open_knowledge = [&](const std::string& path) { return find_knowledge(path, options.campaign_path); };

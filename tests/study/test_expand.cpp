@@ -205,6 +205,33 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
   }
 }
 
+TEST(Expand, KeepsOfTheOptionsOfExchangeWhatTheReductionHeeds) {
+  Study s = study();
+  s.reduction = {"packed", "ring", "reproducible", "hierarchical", "auto"};
+  s.overlap = {false, true};
+  s.query_tile = {7};
+  s.chunk = {32};
+  ExpansionContext c = context();
+  c.ranks_a_node = 3;
+  const std::vector<Case> cases = cases_of(s, c);
+  ASSERT_EQ(cases.size(), 10U);
+  const auto expect = [&](std::size_t i, std::int64_t tile, std::int64_t chunk, int node_size) {
+    EXPECT_EQ(cases[i].options.query_tile, tile) << cases[i].reduction;
+    EXPECT_EQ(cases[i].options.chunk, chunk) << cases[i].reduction;
+    EXPECT_EQ(cases[i].options.node_size, node_size) << cases[i].reduction;
+    EXPECT_EQ(cases[i].options.overlap, i % 2 == 1);
+  };
+  for (const std::size_t form : {0, 1}) {
+    expect(form, 7, 0, 0);       // packed
+    expect(2 + form, 0, 0, 0);   // ring
+    expect(4 + form, 7, 32, 0);  // reproducible
+    expect(6 + form, 7, 0, 3);   // hierarchical
+    expect(8 + form, 7, 32, 3);  // auto may become any of them
+  }
+  s.model = {"lstm"};
+  EXPECT_EQ(cases_of(s, c).size(), 1U);
+}
+
 TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
   Campaign campaign;
   campaign.name = "x";

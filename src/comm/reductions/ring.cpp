@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <array>
 
-#include "comm/channel.hpp"
-#include "comm/clock.hpp"
+#include "comm/reductions/own_queries.hpp"
 
 namespace knowscale::ring {
 namespace {
@@ -19,23 +18,19 @@ struct Visitor {
 };
 
 template <class T>
-class Ring : public PreparedAttention<T> {
+class Ring : public OwnQueries<T> {
   using A = Accumulator<T>;
 
  public:
   explicit Ring(const ShardedAttention<T>& attention)
-      : attention_(attention),
-        channel_(attention.comm, attention.options.overlap),
-        own_(row_range(attention.input.queries.rows, channel_.size(), channel_.rank())),
-        state_(own_.size() * attention.input.shape.heads, attention.input.shape.value_dim + 2),
-        part_(channel_.size() > 1 ? state_.rows() : 0, state_.cols()) {
+      : OwnQueries<T>(attention), part_(this->size() > 1 ? this->state_.rows() : 0, this->state_.cols()) {
     const AttentionInput<T>& input = attention.input;
-    values_travel_ = input.values.data != input.keys.data;
-    masks_travel_ = attention.comm.allreduce(input.mask.visible.empty() ? 0 : 1, Combine::maximum) == 1;
-    values_travel_ = attention.comm.allreduce(values_travel_ ? 1 : 0, Combine::maximum) == 1;
+    const auto anywhere = [&](bool here) { return attention.comm.allreduce(here ? 1 : 0, Combine::maximum) == 1; };
+    values_travel_ = anywhere(input.values.data != input.keys.data);
+    masks_travel_ = anywhere(!input.mask.visible.empty());
     std::int64_t most = 0;
     for (const RowRange& shard : attention.shards) most = std::max(most, shard.size());
-    for (int step = 1; step < std::min(channel_.size(), 3); ++step) {  // two ranks need one buffer
+    for (int step = 1; step < std::min(this->size(), 3); ++step) {  // two ranks need one buffer
       Buffer& buffer = buffers_[static_cast<std::size_t>(step % 2)];
       buffer.keys = Matrix<T>(most, input.keys.cols);
       if (values_travel_) buffer.values = Matrix<T>(most, input.values.cols);
@@ -45,33 +40,18 @@ class Ring : public PreparedAttention<T> {
 
   Phases run(MatrixView<A> output) override {
     Phases phases;
-    Requests under_way;
-    double arrived = 0;  // when the messages beside the present compute were found complete
-    const auto polling = attention_.threads.while_polling([&] {
-      if (arrived == 0 && under_way.complete()) arrived = now();
-    });
     Visitor<T> visitor = own_shard();
-    for (int step = 0; step < channel_.size(); ++step) {
-      const bool last = step + 1 == channel_.size();
+    for (int step = 0; step < this->size(); ++step) {
+      const bool last = step + 1 == this->size();
       const Visitor<T> next = last ? Visitor<T>{} : place_for(step + 1);
-      if (!last) under_way = pass_on(visitor, next);
-      if (!attention_.options.overlap) under_way.wait();
-      arrived = 0;
-      const MatrixView<A> part = step == 0 ? state_.view() : part_.view();
-      const double start = now();
-      attend(visitor, part);
-      const double end = now();
-      phases.compute += end - start;
-      if (attention_.options.overlap && !last) phases.hidden += (arrived == 0 ? end : arrived) - start;
-      if (step > 0) merge<A>(state_.view(), part, attention_.threads);
+      Requests under_way = last ? Requests() : pass_on(visitor, next);
+      const MatrixView<A> state = step == 0 ? this->state_.view() : part_.view();
+      this->beside(under_way, phases, [&] { attend(visitor, state); });
+      if (step > 0) merge<A>(this->state_.view(), state, this->attention_.threads);
       under_way.wait();
       visitor = next;
     }
-    const double start = now();
-    const std::int64_t width = attention_.input.shape.value_dim;
-    normalise<A>(state_.view(), {output.row(own_.begin), state_.rows(), width, width}, attention_.threads);
-    phases.compute += now() - start;
-    if (attention_.options.placement == Placement::replicated) attention_.comm.allgather_rows(output);
+    this->write(output, phases);
     return phases;
   }
 
@@ -82,9 +62,9 @@ class Ring : public PreparedAttention<T> {
   };
 
   Visitor<T> own_shard() const {
-    const AttentionInput<T>& input = attention_.input;
+    const AttentionInput<T>& input = this->attention_.input;
     const auto visible = input.mask.visible;
-    return {attention_.shards[static_cast<std::size_t>(channel_.rank())],
+    return {this->attention_.shards[static_cast<std::size_t>(this->channel_.rank())],
             input.keys,
             input.values,
             {visible.data(), static_cast<std::int64_t>(visible.size()), 1, 1}};
@@ -92,8 +72,8 @@ class Ring : public PreparedAttention<T> {
 
   // Where the visitor of that step is to be received.
   Visitor<T> place_for(int step) {
-    const int from = (channel_.rank() - step + channel_.size()) % channel_.size();
-    const RowRange rows = attention_.shards[static_cast<std::size_t>(from)], here = {0, rows.size()};
+    const RowRange rows = this->attention_.shards[static_cast<std::size_t>(this->behind(step))],
+                   here = {0, rows.size()};
     Buffer& buffer = buffers_[static_cast<std::size_t>(step % 2)];
     const MatrixView<const T> keys = buffer.keys.view().slice_rows(here);
     return {rows, keys, values_travel_ ? buffer.values.view().slice_rows(here) : keys,
@@ -101,13 +81,12 @@ class Ring : public PreparedAttention<T> {
   }
 
   Requests pass_on(const Visitor<T>& visitor, const Visitor<T>& next) {
-    const int to = (channel_.rank() + 1) % channel_.size();
-    const int from = (channel_.rank() - 1 + channel_.size()) % channel_.size();
     Requests requests;
     const auto pass = [&]<class N>(MatrixView<const N> out, MatrixView<const N> in, Tag tag) {
       // Buffers of ours: only what visits is seen as constant.
-      requests.add(channel_.receive<N>({const_cast<N*>(in.data), in.rows, in.cols, in.stride}, from, tag));
-      requests.add(channel_.send<N>(out, to, tag));
+      requests.add(this->channel_.template receive<N>({const_cast<N*>(in.data), in.rows, in.cols, in.stride},
+                                                      this->previous(), tag));
+      requests.add(this->channel_.template send<N>(out, this->next(), tag));
     };
     pass(visitor.keys, next.keys, Tag::first);
     if (values_travel_) pass(visitor.values, next.values, Tag::second);
@@ -117,20 +96,18 @@ class Ring : public PreparedAttention<T> {
 
   // Own queries against the visiting shard.
   void attend(const Visitor<T>& visitor, MatrixView<A> state) {
-    AttentionInput<T> input = attention_.input;
-    input.queries = input.queries.slice_rows(own_);
+    const ShardedAttention<T>& attention = this->attention_;
+    AttentionInput<T> input = attention.input;
+    input.queries = input.queries.slice_rows(this->own_);
     input.keys = visitor.keys;
     input.values = visitor.values;
     input.mask.visible = {visitor.visible.data, static_cast<std::size_t>(visitor.visible.rows)};
-    input.mask.offset +=
-        attention_.shards[static_cast<std::size_t>(channel_.rank())].begin - visitor.rows.begin + own_.begin;
-    attention_.kernel.compute(input, state, attention_.threads);
+    const std::int64_t first_key = attention.shards[static_cast<std::size_t>(this->channel_.rank())].begin;
+    input.mask.offset += first_key - visitor.rows.begin + this->own_.begin;
+    attention.kernel.compute(input, state, attention.threads);
   }
 
-  ShardedAttention<T> attention_;
-  Channel channel_;
-  RowRange own_;  // queries
-  Matrix<A> state_, part_;
+  Matrix<A> part_;  // of the visiting shard
   std::array<Buffer, 2> buffers_;
   bool values_travel_ = false, masks_travel_ = false;
 };
