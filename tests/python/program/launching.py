@@ -58,6 +58,19 @@ def command(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = ()) ->
     return [*launch, *wrapper, str(PROGRAM), *map(str, args)]
 
 
+def start(folder: Path, *args: str | Path, ranks: int = 2) -> subprocess.Popen:
+    """The program running in `folder`, with a process group of its own."""
+    return subprocess.Popen(
+        command(*args, ranks=ranks),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
 def ranks_of(process):
     """Process numbers of the program's ranks under this mpirun."""
     found = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True)

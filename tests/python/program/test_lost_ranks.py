@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from launching import command, environment, ranks_of
+from launching import ranks_of, start
 
 REDUCTIONS = ["packed", "two_phase", "reduce_scatter", "all_to_all", "tree", "hierarchical", "ring", "ring_q", "reproducible"]
 
@@ -33,15 +33,7 @@ ranks = 3
 def measuring(tmp_path, reduction, overlap, *options):
     """A run of three ranks that is amid its repetitions."""
     (tmp_path / "lost.toml").write_text(CAMPAIGN.format(reduction=reduction, overlap=overlap))
-    process = subprocess.Popen(
-        command("run", "lost.toml", "-o", "out.h5", *options, ranks=3),
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    process = start(tmp_path, "run", "lost.toml", "-o", "out.h5", *options, ranks=3)
     deadline = time.monotonic() + 60
     while not list((tmp_path / "out.h5.parts").glob("*.h5")):
         assert time.monotonic() < deadline and process.poll() is None, "it did not begin"

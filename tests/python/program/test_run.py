@@ -10,7 +10,7 @@ import time
 import h5py
 import numpy as np
 import pytest
-from launching import ROOT, command, environment, ranks_of
+from launching import ROOT, ranks_of, start
 
 FINAL = re.compile(r"^knowscale: (VALID|INVALID) ")
 
@@ -74,17 +74,9 @@ def slow(campaign):
     return campaign("max_seconds = 0.2", "max_seconds = 1").read_text().replace("relative_interval = 0.5", "relative_interval = 1e-9")
 
 
-def start(tmp_path, text):
+def start_slow(tmp_path, text):
     (tmp_path / "slow.toml").write_text(text)
-    return subprocess.Popen(
-        command("run", "slow.toml", "-o", "out.h5"),
-        cwd=tmp_path,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    return start(tmp_path, "run", "slow.toml", "-o", "out.h5")
 
 
 def parts(tmp_path):
@@ -99,7 +91,7 @@ def wait_for_parts(tmp_path, count):
 
 
 def test_a_killed_rank_loses_no_finished_case_and_the_next_call_resumes(knowscale, slow, tmp_path):
-    process = start(tmp_path, slow)
+    process = start_slow(tmp_path, slow)
     wait_for_parts(tmp_path, 2)
     os.kill(ranks_of(process)[-1], signal.SIGKILL)
     process.communicate(timeout=60)
@@ -123,7 +115,7 @@ def test_a_killed_rank_loses_no_finished_case_and_the_next_call_resumes(knowscal
 
 @pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
 def test_a_stop_signal_ends_with_75_and_the_next_call_resumes(knowscale, slow, tmp_path, number):
-    process = start(tmp_path, slow)
+    process = start_slow(tmp_path, slow)
     wait_for_parts(tmp_path, 1)
     for pid in ranks_of(process)[:1]:  # one rank is enough
         os.kill(pid, number)
