@@ -10,7 +10,10 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <ostream>
 #include <random>
+#include <span>
 #include <vector>
 
 namespace knowscale {
@@ -61,6 +64,12 @@ template <class T>
 void expect_same_bits(const Matrix<T>& got, const Matrix<T>& want) {
   ASSERT_EQ(got.size(), want.size());
   for (std::int64_t i = 0; i < got.size(); ++i) ASSERT_EQ(got.data()[i], want.data()[i]) << "at " << i;
+}
+
+template <class T>
+void expect_same_state(const LstmState<T>& got, const LstmState<T>& want) {
+  expect_same_bits(got.hidden, want.hidden);
+  expect_same_bits(got.cell, want.cell);
 }
 
 template <class T>
@@ -212,8 +221,7 @@ TYPED_TEST(LstmOf, ResultHasTheSameBitsForAnyNumberOfThreads) {
     for (const int threads : {2, 3}) {
       const LstmState<TypeParam> more = layer.run(threads);
       expect_same_bits(layer.project(Threads(threads)), projected);
-      expect_same_bits(more.hidden, one.hidden);
-      expect_same_bits(more.cell, one.cell);
+      expect_same_state(more, one);
     }
   }
 }
@@ -227,16 +235,14 @@ TYPED_TEST(LstmOf, AdvanceComposes) {
     LstmState<TypeParam> parts = copy_of(layer.state);
     layer.lstm.advance(projected.view().slice_rows({0, first * 3}), parts, threads);
     layer.lstm.advance(projected.view().slice_rows({first * 3, 5 * 3}), parts, threads);
-    expect_same_bits(parts.hidden, whole.hidden);
-    expect_same_bits(parts.cell, whole.cell);
+    expect_same_state(parts, whole);
   }
 }
 
 TYPED_TEST(LstmOf, NoStepsLeaveTheState) {
   const Layer<TypeParam> layer(17, 5, 3, 0);
   const LstmState<TypeParam> end = layer.run(2);
-  expect_same_bits(end.hidden, layer.state.hidden);
-  expect_same_bits(end.cell, layer.state.cell);
+  expect_same_state(end, layer.state);
 }
 
 TYPED_TEST(LstmOf, StepIsProjectThenAdvance) {
@@ -272,6 +278,146 @@ TYPED_TEST(LstmOf, DecodeFeedsBackWhatItWrote) {
     }
     expect_near<T>(state.hidden.view(), h, bound);
     expect_near<T>(state.cell.view(), c, bound);
+  }
+}
+
+// A batch of sequences that end one after another: how many run at each step.
+struct Unequal {
+  std::int64_t batch;
+  std::vector<std::int64_t> active;
+
+  std::int64_t steps() const { return static_cast<std::int64_t>(active.size()); }
+  std::int64_t running(std::int64_t t) const { return t < steps() ? active[static_cast<std::size_t>(t)] : 0; }
+  // Rows before step t.
+  std::int64_t row(std::int64_t t) const {
+    return std::accumulate(active.begin(), active.begin() + t, std::int64_t{0});
+  }
+  std::int64_t rows() const { return row(steps()); }
+  std::int64_t length(std::int64_t sequence) const {
+    return std::ranges::count_if(active, [&](std::int64_t count) { return count > sequence; });
+  }
+  std::span<const std::int64_t> part(std::int64_t begin, std::int64_t end) const {
+    return std::span(active).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+  }
+};
+
+std::ostream& operator<<(std::ostream& out, const Unequal& unequal) {
+  out << "B=" << unequal.batch << " active";
+  for (const std::int64_t count : unequal.active) out << ' ' << count;
+  return out;
+}
+
+// Ends after odd and after even numbers of steps; at last sequences that never start, steps that none takes, no step.
+const std::vector<Unequal> kUnequal = {{1, {1}},
+                                       {1, {1, 1, 1, 1}},
+                                       {3, {3, 3, 3, 3, 3}},
+                                       {3, {3, 2, 1}},
+                                       {3, {3, 3, 2, 2, 1, 1}},
+                                       {3, {3, 3, 3, 2, 1, 1}},
+                                       {5, {5, 4, 4, 2, 2, 2, 1}},
+                                       {7, {7, 1, 1}},
+                                       {33, {33, 32, 13, 12, 7, 6, 6, 1}},
+                                       {4, {2, 2, 1}},
+                                       {3, {3, 1, 0, 0}},
+                                       {2, {}}};
+
+template <class T>
+LstmState<T> state_of(std::int64_t sequence, const LstmState<T>& state) {
+  LstmState<T> own{Matrix<T>(1, state.hidden.cols()), Matrix<T>(1, state.cell.cols())};
+  std::copy_n(state.hidden.row(sequence), own.hidden.cols(), own.hidden.data());
+  std::copy_n(state.cell.row(sequence), own.cell.cols(), own.cell.data());
+  return own;
+}
+
+// What a batch has of one sequence: steps x columns.
+template <class T>
+Matrix<T> rows_of(std::int64_t sequence, const Matrix<T>& batch, const Unequal& unequal) {
+  Matrix<T> own(unequal.length(sequence), batch.cols());
+  for (std::int64_t t = 0; t < own.rows(); ++t)
+    std::copy_n(batch.row(unequal.row(t) + sequence), own.cols(), own.row(t));
+  return own;
+}
+
+// Calls check(unequal, threads) for every batch of kUnequal, number of threads and instruction set.
+template <class Check>
+void for_unequal_batches(const Check& check) {
+  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
+    hwy::SetSupportedTargetsForTest(target);
+    for (const Unequal& unequal : kUnequal) {
+      for (const int threads : {1, 2, 3}) {
+        SCOPED_TRACE(testing::Message() << hwy::TargetName(target) << ' ' << unequal << ' ' << threads << " threads");
+        check(unequal, threads);
+      }
+    }
+  }
+}
+
+TYPED_TEST(LstmOf, UnequalSequencesAdvanceAsEachAlone) {
+  using T = TypeParam;
+  for_unequal_batches([](const Unequal& unequal, int threads) {
+    for (const std::int64_t hidden : {1, 17, 65}) {
+      const Layer<T> layer(hidden, 1, unequal.batch, 0);
+      const Matrix<T> projected = random_matrix<T>(unequal.rows(), 4 * hidden, 7);
+      LstmState<T> end = copy_of(layer.state);
+      layer.lstm.advance(projected.view(), unequal.active, end, Threads(threads));
+      for (std::int64_t b = 0; b < unequal.batch; ++b) {
+        SCOPED_TRACE(testing::Message() << "H=" << hidden << " sequence " << b);
+        LstmState<T> alone = state_of(b, layer.state);
+        layer.lstm.advance(rows_of(b, projected, unequal).view(), alone, Threads(1));
+        expect_same_state(state_of(b, end), alone);
+      }
+    }
+  });
+}
+
+TYPED_TEST(LstmOf, UnequalSequencesAreDecodedAsEachAlone) {
+  using T = TypeParam;
+  for_unequal_batches([](const Unequal& unequal, int threads) {
+    for (const auto& [hidden, dim] : std::vector<std::array<std::int64_t, 2>>{{1, 1}, {17, 5}, {65, 33}}) {
+      const Layer<T> layer(hidden, dim, unequal.batch, 0);
+      const PackedMatrix<T> readout(random_matrix<T>(hidden, dim, 7).view());
+      LstmState<T> end = copy_of(layer.state);
+      Matrix<T> outputs(unequal.rows(), dim);
+      decode(layer.lstm, readout, end, outputs.view(), unequal.active, Threads(threads));
+      for (std::int64_t b = 0; b < unequal.batch; ++b) {
+        SCOPED_TRACE(testing::Message() << "H=" << hidden << " sequence " << b);
+        LstmState<T> alone = state_of(b, layer.state);
+        Matrix<T> written(unequal.length(b), dim);
+        decode(layer.lstm, readout, alone, written.view(), Threads(1));
+        expect_same_bits(rows_of(b, outputs, unequal), written);
+        expect_same_state(state_of(b, end), alone);
+      }
+    }
+  });
+}
+
+// What has ended at the cut holds 7 from there on.
+TYPED_TEST(LstmOf, UnequalAdvanceComposesAndLeavesFinishedSequencesAlone) {
+  using T = TypeParam;
+  const Unequal unequal{5, {5, 4, 4, 2, 2, 2, 1}};
+  const Layer<T> layer(17, 5, unequal.batch, 0);
+  const Matrix<T> projected = random_matrix<T>(unequal.rows(), 4 * 17, 7);
+  const Threads threads(2);
+  LstmState<T> whole = copy_of(layer.state);
+  layer.lstm.advance(projected.view(), unequal.active, whole, threads);
+  for (std::int64_t t = 0; t <= unequal.steps(); ++t) {
+    SCOPED_TRACE(testing::Message() << "cut before step " << t);
+    const std::int64_t cut = unequal.row(t), running = unequal.running(t);
+    LstmState<T> parts = copy_of(layer.state);
+    layer.lstm.advance(projected.view().slice_rows({0, cut}), unequal.part(0, t), parts, threads);
+    for (Matrix<T>* matrix : {&parts.hidden, &parts.cell})
+      std::fill(matrix->row(running), matrix->row(unequal.batch), T{7});
+    layer.lstm.advance(projected.view().slice_rows({cut, unequal.rows()}), unequal.part(t, unequal.steps()), parts,
+                       threads);
+    for (std::int64_t b = 0; b < unequal.batch; ++b) {
+      const LstmState<T> own = state_of(b, parts), want = state_of(b, whole);
+      if (b < running) {
+        expect_same_state(own, want);
+      } else {
+        for (const Matrix<T>* matrix : {&own.hidden, &own.cell})
+          EXPECT_TRUE(std::ranges::all_of(matrix->span(), [](T x) { return x == T{7}; })) << "sequence " << b;
+      }
+    }
   }
 }
 

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <functional>
+#include <utility>
+#include <vector>
 
 // foreach_target.h includes this file again for every target; what has no vectors is declared once.
 #ifndef KNOWSCALE_KERNELS_LSTM_STEP
@@ -176,47 +179,84 @@ void Lstm<T>::project(MatrixView<const T> inputs, MatrixView<T> projected, const
 
 template <class T>
 void Lstm<T>::advance(MatrixView<const T> projected, LstmState<T>& state, const Threads& threads) const {
-  const std::int64_t batch = state.hidden.rows();
-  if (batch == 0) return;
-  const std::int64_t steps = projected.rows / batch;
-  assert(projected.rows == steps * batch && projected.cols == 4 * hidden() && state.hidden.cols() == hidden());
-  Matrix<T> other(batch, hidden());
+  advance_first(state.hidden.rows(), projected, state, threads);
+}
+
+// In runs of steps with the same sequences: a final state has to reach the caller's only where a run ends.
+template <class T>
+void Lstm<T>::advance(MatrixView<const T> projected, std::span<const std::int64_t> active, LstmState<T>& state,
+                      const Threads& threads) const {
+  assert(std::ranges::is_sorted(active, std::greater<>()));
+  std::int64_t row = 0;
+  for (auto step = active.begin(); step != active.end();) {
+    const std::int64_t sequences = *step;
+    const auto end = std::find_if(step, active.end(), [&](std::int64_t count) { return count != sequences; });
+    const std::int64_t rows = (end - step) * sequences;
+    advance_first(sequences, projected.slice_rows({row, row + rows}), state, threads);
+    row += rows;
+    step = end;
+  }
+  assert(row == projected.rows);
+}
+
+template <class T>
+void Lstm<T>::advance_first(std::int64_t sequences, MatrixView<const T> projected, LstmState<T>& state,
+                            const Threads& threads) const {
+  if (sequences == 0) return;
+  const std::int64_t steps = projected.rows / sequences;
+  assert(projected.rows == steps * sequences && sequences <= state.hidden.rows());
+  assert(projected.cols == 4 * hidden() && state.hidden.cols() == hidden());
+  const MatrixView<T> cell = state.cell.view().slice_rows({0, sequences});
+  Matrix<T> other(sequences, hidden());
   // The steps alternate between the two; the last one has to write to the caller's.
-  MatrixView<T> from = state.hidden.view(), to = other.view();
+  MatrixView<T> from = state.hidden.view().slice_rows({0, sequences}), to = other.view();
   if (steps % 2 == 1) {
-    std::copy(state.hidden.span().begin(), state.hidden.span().end(), other.data());
+    std::copy_n(state.hidden.data(), other.size(), other.data());
     std::swap(from, to);
   }
   for (std::int64_t t = 0; t < steps; ++t) {
-    const MatrixView<const T> start = projected.slice_rows({t * batch, (t + 1) * batch});
-    run<T>({start, {{{{}, &input_}, {from, &recurrent_}}}, state.cell.view(), to}, threads);
+    const MatrixView<const T> start = projected.slice_rows({t * sequences, (t + 1) * sequences});
+    run<T>({start, {{{{}, &input_}, {from, &recurrent_}}}, cell, to}, threads);
     std::swap(from, to);
   }
 }
 
 template <class T>
 void Lstm<T>::step(MatrixView<const T> inputs, LstmState<T>& state, const Threads& threads) const {
-  Matrix<T> hidden_before(state.hidden.rows(), state.hidden.cols());
-  std::copy(state.hidden.span().begin(), state.hidden.span().end(), hidden_before.data());
+  assert(inputs.rows <= state.hidden.rows());
+  const RowRange first = {0, inputs.rows};
+  const MatrixView<T> cell = state.cell.view().slice_rows(first), next = state.hidden.view().slice_rows(first);
+  Matrix<T> hidden_before(inputs.rows, hidden());
+  std::copy_n(state.hidden.data(), hidden_before.size(), hidden_before.data());
   const MatrixView<const T> start = {bias_.data(), inputs.rows, bias_.cols(), 0};
   const LstmTerm<T> from_inputs = {inputs, &input_}, from_hidden = {hidden_before.view(), &recurrent_};
-  run<T>({start, {from_inputs, from_hidden}, state.cell.view(), state.hidden.view()}, threads);
+  run<T>({start, {from_inputs, from_hidden}, cell, next}, threads);
 }
 
 template <class T>
 void decode(const Lstm<T>& decoder, const PackedMatrix<T>& readout, LstmState<T>& state, MatrixView<T> outputs,
             const Threads& threads) {
-  const std::int64_t batch = state.hidden.rows();
-  if (batch == 0) return;
-  Matrix<T> zero(batch, decoder.input_dim());
+  const std::int64_t batch = state.hidden.rows(), steps = batch == 0 ? 0 : outputs.rows / batch;
+  const std::vector<std::int64_t> active(static_cast<std::size_t>(steps), batch);
+  decode(decoder, readout, state, outputs, active, threads);
+}
+
+template <class T>
+void decode(const Lstm<T>& decoder, const PackedMatrix<T>& readout, LstmState<T>& state, MatrixView<T> outputs,
+            std::span<const std::int64_t> active, const Threads& threads) {
+  assert(std::ranges::is_sorted(active, std::greater<>()));
+  Matrix<T> zero(state.hidden.rows(), decoder.input_dim());
   std::fill(zero.span().begin(), zero.span().end(), T{0});
   MatrixView<const T> inputs = zero.view();
-  for (std::int64_t first = 0; first < outputs.rows; first += batch) {
-    const MatrixView<T> written = outputs.slice_rows({first, first + batch});
-    decoder.step(inputs, state, threads);
-    readout.multiply(state.hidden.view(), {}, written, threads);
+  std::int64_t row = 0;
+  for (const std::int64_t sequences : active) {
+    const MatrixView<T> written = outputs.slice_rows({row, row + sequences});
+    decoder.step(inputs.slice_rows({0, sequences}), state, threads);
+    readout.multiply(state.hidden.view().slice_rows({0, sequences}), {}, written, threads);
     inputs = written;
+    row += sequences;
   }
+  assert(row == outputs.rows);
 }
 
 template class Lstm<float>;
@@ -225,6 +265,10 @@ template void decode(const Lstm<float>&, const PackedMatrix<float>&, LstmState<f
                      const Threads&);
 template void decode(const Lstm<double>&, const PackedMatrix<double>&, LstmState<double>&, MatrixView<double>,
                      const Threads&);
+template void decode(const Lstm<float>&, const PackedMatrix<float>&, LstmState<float>&, MatrixView<float>,
+                     std::span<const std::int64_t>, const Threads&);
+template void decode(const Lstm<double>&, const PackedMatrix<double>&, LstmState<double>&, MatrixView<double>,
+                     std::span<const std::int64_t>, const Threads&);
 
 }  // namespace knowscale
 #endif  // HWY_ONCE
