@@ -45,7 +45,8 @@ struct KeyBlock {
   }
 };
 
-// Copies rows to `to`, whose rows may be longer and more: the rest is zero.
+// Copies rows to `to`, whose rows may be longer and more: the rest is zero. E is T or what T is widened to: float from
+// 16 bits, double from float.
 template <class T, class E>
 HWY_NOINLINE void copy_rows(MatrixView<const T> from, MatrixView<E> to) {
   for (std::int64_t i = 0; i < to.rows; ++i) {
@@ -59,7 +60,10 @@ HWY_NOINLINE void copy_rows(MatrixView<const T> from, MatrixView<E> to) {
         const hn::ScalableTag<E> d;
         const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
         for (; j + lanes <= from.cols; j += lanes) {
-          if constexpr (std::is_same_v<T, Bf16>) {
+          if constexpr (std::is_same_v<T, float>) {
+            const hn::Rebind<float, decltype(d)> half;
+            hn::StoreU(hn::PromoteTo(d, hn::LoadU(half, row + j)), d, to.row(i) + j);
+          } else if constexpr (std::is_same_v<T, Bf16>) {
             const hn::Rebind<std::uint16_t, decltype(d)> half;
             const hn::RebindToUnsigned<decltype(d)> whole;
             const auto bits = hn::PromoteTo(whole, hn::LoadU(half, reinterpret_cast<const std::uint16_t*>(row + j)));
