@@ -73,7 +73,7 @@ void second_moments(benchmark::State& state) {
   Matrix<Accumulator<T>> out(d, d);
   const double before = fma_rate<Accumulator<T>>(threads, 0.1);
   for (auto _ : state) {
-    moments<T>(rows.view(), weights, out.view(), threads);
+    moments<T>(rows.view(), rows.view(), weights, out.view(), threads);
     benchmark::DoNotOptimize(out.data());
   }
   const double peak = (before + fma_rate<Accumulator<T>>(threads, 0.1)) / 2;

@@ -57,8 +57,8 @@ struct Problem {
     options.placement = reduction.natural;
     if (options.chunk == 0) options.chunk = std::max<std::int64_t>(shards.front().size(), 1);
     const std::int64_t d = queries.cols();
-    const AttentionInput<float> input = {queries.view(), keys.view(), values.view(), {1, 1, d, d}, 0.125};
-    return {comm, threads, kernel, input, shards, options};
+    const AttentionInput<float> input = {queries.view(), {}, {}, {1, 1, d, d}, 0.125};
+    return {comm, threads, kernel, input, {{{keys.view(), values.view(), {}}, shards}}, options};
   }
 
   const Communicator& comm;

@@ -228,9 +228,16 @@ Matrix<T> Communicator::gather_rows(MatrixView<const T> rows) const {
 
 template <class T>
 void Communicator::allgather_rows(MatrixView<T> all) const {
+  std::vector<RowRange> ranges;
+  for (int r = 0; r < size_; ++r) ranges.push_back(row_range(all.rows, size_, r));
+  allgather_rows(all, ranges);
+}
+
+template <class T>
+void Communicator::allgather_rows(MatrixView<T> all, std::span<const RowRange> ranges) const {
   const RowType<T> type(all.cols);
   std::vector<int> counts;
-  for (int r = 0; r < size_; ++r) counts.push_back(message_count(row_range(all.rows, size_, r).size()));
+  for (const RowRange& range : ranges) counts.push_back(message_count(range.size()));
   const std::vector<int> starts = exclusive_sum(counts);
   check_mpi(
       MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all.data, counts.data(), starts.data(), type.get(), handle_),
@@ -294,6 +301,10 @@ template Matrix<float> Communicator::gather_rows(MatrixView<const float>) const;
 template Matrix<double> Communicator::gather_rows(MatrixView<const double>) const;
 template void Communicator::allgather_rows(MatrixView<float>) const;
 template void Communicator::allgather_rows(MatrixView<double>) const;
+template void Communicator::allgather_rows(MatrixView<float>, std::span<const RowRange>) const;
+template void Communicator::allgather_rows(MatrixView<double>, std::span<const RowRange>) const;
+template void Communicator::allgather_rows(MatrixView<Bf16>, std::span<const RowRange>) const;
+template void Communicator::allgather_rows(MatrixView<F16>, std::span<const RowRange>) const;
 template void Communicator::send(std::span<const float>, int) const;
 template void Communicator::send(std::span<const double>, int) const;
 template void Communicator::shift(std::span<const double>, std::span<double>) const;

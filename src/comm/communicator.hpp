@@ -92,7 +92,10 @@ class Communicator {
   // Rows of every rank, in rank order, appended on the root; empty elsewhere.
   template <class T>
   Matrix<T> gather_rows(MatrixView<const T> rows) const;
-  // Every rank's rows on all ranks; rank r contributes `rows` where row_range(total, size, r) lies.
+  // Every rank's rows on all ranks: rank r contributes the rows ranges[r] of `all`, which follow one another.
+  template <class T>
+  void allgather_rows(MatrixView<T> all, std::span<const RowRange> ranges) const;
+  // Rank r contributes those of row_range(total, size, r).
   template <class T>
   void allgather_rows(MatrixView<T> all) const;
 

@@ -27,8 +27,8 @@ std::span<const Reduction<T>> reductions() {
       {"all_to_all", sharded, all_to_all::prepare<T>, all_to_all::cost},
       {"tree", replicated, tree::prepare<T>, tree::cost},
       {"hierarchical", replicated, hierarchical::prepare<T>, hierarchical::cost, {.by_node = true}},
-      {"ring", sharded, ring::prepare<T>, ring::cost, {.tiled = false}},
-      {"ring_q", sharded, ring_q::prepare<T>, ring_q::cost, {.tiled = false}},
+      {"ring", sharded, ring::prepare<T>, ring::cost, {.tiled = false}, true},
+      {"ring_q", sharded, ring_q::prepare<T>, ring_q::cost, {.tiled = false}, true},
       {"reproducible", replicated, reproducible::prepare<T>, reproducible::cost, {.chunked = true}},
   }};
   return table;

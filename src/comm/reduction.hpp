@@ -12,20 +12,32 @@
 #include "comm/phases.hpp"
 #include "comm/reduction_cost.hpp"
 #include "comm/reduction_options.hpp"
-#include "kernels/attention.hpp"
+#include "kernels/attend.hpp"
 
 namespace knowscale {
 
-// What a reduction is asked to do; views and references that outlive it. Queries are the same on every rank, keys and
-// values this rank's. A mask refers to them: its offset counts from the first key of this rank.
+// Keys of one kind that are sharded over the ranks.
+template <class T>
+struct ShardedKeys {
+  KeySource<T> own;  // this rank's; its mask.first_key is the token that its first key is, if keys are tokens
+  std::vector<RowRange> shards;  // keys of all that each rank holds, in order, any of them empty
+};
+
+// What a reduction is asked to do; views and references that outlive it. One softmax goes over all sources.
 template <class T>
 struct ShardedAttention {
   const Communicator& comm;
   const Threads& threads;
   const Kernel<T>& kernel;
-  AttentionInput<T> input;
-  std::vector<RowRange> shards;  // keys of the whole set that each rank holds, in order, any of them empty
-  ReductionOptions options;      // placement resolved, not natural
+  AttentionInput<T> input;  // queries, the same on every rank unless the reduction asks for own_queries; no keys
+  std::vector<ShardedKeys<T>> sources;
+  ReductionOptions options;  // placement resolved, not natural
+
+  std::vector<KeySource<T>> own_sources() const {
+    std::vector<KeySource<T>> own;
+    for (const ShardedKeys<T>& source : sources) own.push_back(source.own);
+    return own;
+  }
 };
 
 // Buffers, communicators and windows of one ShardedAttention, for any number of runs.
@@ -47,6 +59,7 @@ struct Reduction {
   std::unique_ptr<PreparedAttention<T>> (*prepare)(const ShardedAttention<T>& attention);
   ReductionCost (*cost)(const ReductionShape& shape);
   HeededOptions heeds = {};
+  bool own_queries = false;  // reads this rank's queries alone: those of row_range(n, ranks, rank)
 
   // Where the result lies when `placement` is asked for.
   Placement placement(Placement asked) const { return asked == Placement::natural ? natural : asked; }

@@ -12,20 +12,25 @@
 
 namespace knowscale {
 
+// Keys of one kind, of all ranks.
+struct KeysShape {
+  std::int64_t count = 0;
+  bool separate_values = true;  // values travel beside keys
+};
+
 // What a reduction is asked to merge. Its state, n h (d_v + 2) numbers, has S bytes.
 struct ReductionShape {
   int ranks = 1;
   std::int64_t queries = 0;
-  std::int64_t keys = 0;  // of all ranks
+  std::vector<KeysShape> keys;  // sources under one softmax
   HeadShape heads;
   std::int64_t stored_bytes = 4;  // of a number of queries, keys and values
   std::int64_t state_bytes = 4;   // of a number of the state, w
-  bool separate_values = true;    // values travel beside keys
   ReductionOptions options;
 
   double query_bytes() const { return static_cast<double>(heads.heads * heads.key_dim * stored_bytes); }
-  double key_bytes() const {  // with its value
-    const std::int64_t numbers = heads.key_dim + (separate_values ? heads.value_dim : 0);
+  double key_bytes(const KeysShape& of) const {  // with its value
+    const std::int64_t numbers = heads.key_dim + (of.separate_values ? heads.value_dim : 0);
     return static_cast<double>(heads.kv_heads * numbers * stored_bytes);
   }
   double row_bytes() const { return static_cast<double>(heads.heads * (heads.value_dim + 2) * state_bytes); }

@@ -28,13 +28,20 @@ struct HeadShape {
 // Which keys a query may see. A query that sees none has the identity as its state. Values of hidden keys must be
 // finite.
 struct Mask {
-  bool causal = false;                    // key k is hidden from query i where k > i + offset
-  std::int64_t offset = 0;                // where the first key is not the first token
+  bool causal = false;                    // keys are tokens; those behind the query's own are hidden from it
+  std::int64_t first_query = 0;           // the token that the first query is,
+  std::int64_t first_key = 0;             // and the first key
   std::span<const std::uint8_t> visible;  // 0 hides a key from all queries; m bytes, or none: all are visible
+  // Tokens of each sequence, in order: those of other sequences are hidden; none: all tokens are one sequence. Kernels
+  // take no such mask: attend() gives them one sequence at a time.
+  std::span<const RowRange> sequences;
 
-  bool hides_nothing() const { return !causal && visible.empty(); }
+  bool hides_nothing() const { return !causal && visible.empty() && sequences.empty(); }
+  bool depends_on_query() const { return causal || !sequences.empty(); }
+  // Where causal, query i sees keys up to i + offset().
+  std::int64_t offset() const { return first_query - first_key; }
   bool shows(std::int64_t query, std::int64_t key) const {
-    return (!causal || key <= query + offset) && (visible.empty() || visible[static_cast<std::size_t>(key)] != 0);
+    return (!causal || key <= query + offset()) && (visible.empty() || visible[static_cast<std::size_t>(key)] != 0);
   }
 };
 

@@ -159,7 +159,7 @@ TEST(Simd, CausalAndHiddenKeysAreNotSeen) {
         for (const std::int64_t offset : {-30, 0, 5, 300}) {
           Inputs<T> in(n, 300, {4, 2, 16, 16});
           in.mask.causal = true;
-          in.mask.offset = offset;
+          in.mask.first_query = offset;
           expect_like_reference(in, 2, 8);
         }
         std::vector<std::uint8_t> visible(300, 1);

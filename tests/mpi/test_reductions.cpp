@@ -89,15 +89,15 @@ Matrix<Accumulator<T>> run_once(const Communicator& comm, const Whole<T>& proble
   options.placement = reduction.placement(options.placement);
   const std::vector<RowRange> shards = problem.distribution(problem.keys.rows(), comm.size());
   const RowRange mine = shards[static_cast<std::size_t>(comm.rank())];
-  AttentionInput<T> input = problem.input();
-  input.keys = input.keys.slice_rows(mine);
-  input.values = input.values.slice_rows(mine);
+  const AttentionInput<T> whole = problem.input();
+  ShardedKeys<T> keys = {{whole.keys.slice_rows(mine), whole.values.slice_rows(mine), {}}, shards};
   if (!problem.visible.empty()) {
-    input.mask.visible =
-        input.mask.visible.subspan(static_cast<std::size_t>(mine.begin), static_cast<std::size_t>(mine.size()));
+    keys.own.mask.visible =
+        whole.mask.visible.subspan(static_cast<std::size_t>(mine.begin), static_cast<std::size_t>(mine.size()));
   }
+  const AttentionInput<T> queries = {whole.queries, {}, {}, whole.shape, whole.scale};
   const Threads threads(threads_a_rank);
-  const ShardedAttention<T> attention = {comm, threads, kernel_by_name<T>(kernel), input, shards, options};
+  const ShardedAttention<T> attention = {comm, threads, kernel_by_name<T>(kernel), queries, {keys}, options};
   const auto prepared = reduction.prepare(attention);
   Matrix<Accumulator<T>> output(problem.queries.rows(), problem.shape.heads * problem.shape.value_dim);
   const auto nan = std::numeric_limits<Accumulator<T>>::quiet_NaN();

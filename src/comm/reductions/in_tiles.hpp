@@ -25,11 +25,13 @@ class InTiles : public PreparedAttention<T> {
       : attention_(attention), tiles_(query_tiles(shape_of(attention), Merge::kNatural, Merge::kGranule)) {
     std::int64_t most = 0;
     for (const QueryTile& tile : tiles_) most = std::max(most, tile.queries());
-    const bool gathers = !std::all_of(tiles_.begin(), tiles_.end(), [](const auto& t) { return t.contiguous(); });
+    const bool contiguous = std::all_of(tiles_.begin(), tiles_.end(), [](const auto& t) { return t.contiguous(); });
+    const auto& sources = attention.sources;
+    by_piece_ = !contiguous && std::any_of(sources.begin(), sources.end(), [](const ShardedKeys<T>& source) {
+      return source.own.mask.depends_on_query();
+    });
     attention_.options.overlap = attention_.options.overlap && tiles_.size() > 1;
-    require(!gathers || !attention.input.mask.causal, ExitStatus::usage,
-            "tiles of a sharded result take no causal mask: use query_tile = 0");
-    if (gathers) gathered_ = Matrix<T>(most, attention.input.queries.cols);
+    if (!contiguous && !by_piece_) gathered_ = Matrix<T>(most, attention.input.queries.cols);
     const std::size_t slots = attention_.options.overlap ? 2 : 1;
     for (std::size_t i = 0; i < slots; ++i) {
       slots_.emplace_back().merge = std::make_unique<Merge>(attention_, most * attention.input.shape.heads);
@@ -80,15 +82,28 @@ class InTiles : public PreparedAttention<T> {
 
   void compute(const QueryTile& tile, Slot& into, Phases& phases) {
     const double start = now();
-    AttentionInput<T> input = attention_.input;
-    input.mask.offset += tile.pieces.front().begin;
-    input.queries = queries_of(tile);
-    into.merge->compute(input);
+    into.merge->begin(tile.queries());
+    if (by_piece_) {
+      std::int64_t row = 0;
+      for (const RowRange& piece : tile.pieces) {
+        compute(attention_.input.queries.slice_rows(piece), piece.begin, row, into);
+        row += piece.size() * attention_.input.shape.heads;
+      }
+    } else {
+      compute(queries_of(tile), tile.pieces.front().begin, 0, into);
+    }
     const double end = now();
     phases.compute += end - start;
     for (const Slot& slot : slots_) {
       if (slot.tile != nullptr) phases.hidden += (slot.done == 0 ? end : std::max(slot.done, start)) - start;
     }
+  }
+
+  void compute(MatrixView<const T> queries, std::int64_t first_query, std::int64_t row, Slot& into) {
+    AttentionInput<T> input = attention_.input;
+    input.queries = queries;
+    input.mask.first_query += first_query;
+    into.merge->compute(input, row);
   }
 
   MatrixView<const T> queries_of(const QueryTile& tile) {
@@ -126,7 +141,8 @@ class InTiles : public PreparedAttention<T> {
 
   ShardedAttention<T> attention_;
   std::vector<QueryTile> tiles_;
-  Matrix<T> gathered_;  // queries of a tile that are not neighbours
+  bool by_piece_ = false;  // a mask asks which query is which: neighbours alone are computed together
+  Matrix<T> gathered_;     // queries of a tile that are not neighbours
   std::vector<Slot> slots_;
 };
 

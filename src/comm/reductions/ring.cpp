@@ -3,53 +3,53 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
+#include <vector>
 
 #include "comm/reductions/own_queries.hpp"
 
 namespace knowscale::ring {
 namespace {
 
-// A shard that visits: views of this rank's own, or of a buffer it was received in.
-template <class T>
-struct Visitor {
-  RowRange rows;  // of the whole set
-  MatrixView<const T> keys, values;
-  MatrixView<const std::uint8_t> visible;  // 1 column; no rows where nothing is hidden
-};
-
 template <class T>
 class Ring : public OwnQueries<T> {
   using A = Accumulator<T>;
+  // Shards that visit together, one of each source: views of this rank's own, or of buffers they were received in.
+  using Visitors = std::vector<KeySource<T>>;
 
  public:
   explicit Ring(const ShardedAttention<T>& attention)
       : OwnQueries<T>(attention), part_(this->size() > 1 ? this->state_.rows() : 0, this->state_.cols()) {
-    const AttentionInput<T>& input = attention.input;
     const auto anywhere = [&](bool here) { return attention.comm.allreduce(here ? 1 : 0, Combine::maximum) == 1; };
-    values_travel_ = anywhere(input.values.data != input.keys.data);
-    masks_travel_ = anywhere(!input.mask.visible.empty());
-    std::int64_t most = 0;
-    for (const RowRange& shard : attention.shards) most = std::max(most, shard.size());
-    for (int step = 1; step < std::min(this->size(), 3); ++step) {  // two ranks need one buffer
-      Buffer& buffer = buffers_[static_cast<std::size_t>(step % 2)];
-      buffer.keys = Matrix<T>(most, input.keys.cols);
-      if (values_travel_) buffer.values = Matrix<T>(most, input.values.cols);
-      if (masks_travel_) buffer.visible = Matrix<std::uint8_t>(most, 1);
+    for (const ShardedKeys<T>& source : attention.sources) {
+      Places places;
+      places.values_travel = anywhere(source.own.values.data != source.own.keys.data);
+      places.masks_travel = anywhere(!source.own.mask.visible.empty());
+      std::int64_t most = 0;
+      for (const RowRange& shard : source.shards) most = std::max(most, shard.size());
+      for (int step = 1; step < std::min(this->size(), 3); ++step) {  // two ranks need one buffer
+        Buffer& buffer = places.buffers[static_cast<std::size_t>(step % 2)];
+        buffer.keys = Matrix<T>(most, source.own.keys.cols);
+        if (places.values_travel) buffer.values = Matrix<T>(most, source.own.values.cols);
+        if (places.masks_travel) buffer.visible = Matrix<std::uint8_t>(most, 1);
+      }
+      places_.push_back(std::move(places));
     }
   }
 
   Phases run(MatrixView<A> output) override {
     Phases phases;
-    Visitor<T> visitor = own_shard();
+    Visitors visitors = this->attention_.own_sources();
     for (int step = 0; step < this->size(); ++step) {
       const bool last = step + 1 == this->size();
-      const Visitor<T> next = last ? Visitor<T>{} : place_for(step + 1);
-      Requests under_way = last ? Requests() : pass_on(visitor, next);
+      const Visitors next = last ? Visitors{} : places_for(step + 1);
+      Requests under_way;
+      for (std::size_t i = 0; i < next.size(); ++i) pass_on(places_[i], visitors[i], next[i], under_way);
       const MatrixView<A> state = step == 0 ? this->state_.view() : part_.view();
-      this->beside(under_way, phases, [&] { attend(visitor, state); });
+      this->beside(under_way, phases, [&] { attend_to(visitors, state); });
       if (step > 0) merge<A>(this->state_.view(), state, this->attention_.threads);
       under_way.wait();
-      visitor = next;
+      visitors = next;
     }
     this->write(output, phases);
     return phases;
@@ -60,56 +60,56 @@ class Ring : public OwnQueries<T> {
     Matrix<T> keys, values;
     Matrix<std::uint8_t> visible;
   };
+  // Where the visitors of one source are received, and what of it travels beside its keys.
+  struct Places {
+    std::array<Buffer, 2> buffers;
+    bool values_travel = false, masks_travel = false;
+  };
 
-  Visitor<T> own_shard() const {
-    const AttentionInput<T>& input = this->attention_.input;
-    const auto visible = input.mask.visible;
-    return {this->attention_.shards[static_cast<std::size_t>(this->channel_.rank())],
-            input.keys,
-            input.values,
-            {visible.data(), static_cast<std::int64_t>(visible.size()), 1, 1}};
+  // Where the visitors of that step are to be received.
+  Visitors places_for(int step) {
+    Visitors visitors = this->attention_.own_sources();
+    for (std::size_t i = 0; i < visitors.size(); ++i) {
+      const std::vector<RowRange>& shards = this->attention_.sources[i].shards;
+      const RowRange home = shards[static_cast<std::size_t>(this->channel_.rank())];
+      const RowRange visiting = shards[static_cast<std::size_t>(this->behind(step))], here = {0, visiting.size()};
+      Buffer& buffer = places_[i].buffers[static_cast<std::size_t>(step % 2)];
+      KeySource<T>& visitor = visitors[i];
+      visitor.keys = buffer.keys.view().slice_rows(here);
+      visitor.values = places_[i].values_travel ? buffer.values.view().slice_rows(here) : visitor.keys;
+      visitor.mask.first_key += visiting.begin - home.begin;
+      visitor.mask.visible = {};
+      if (places_[i].masks_travel)
+        visitor.mask.visible = buffer.visible.span().first(static_cast<std::size_t>(here.end));
+    }
+    return visitors;
   }
 
-  // Where the visitor of that step is to be received.
-  Visitor<T> place_for(int step) {
-    const RowRange rows = this->attention_.shards[static_cast<std::size_t>(this->behind(step))],
-                   here = {0, rows.size()};
-    Buffer& buffer = buffers_[static_cast<std::size_t>(step % 2)];
-    const MatrixView<const T> keys = buffer.keys.view().slice_rows(here);
-    return {rows, keys, values_travel_ ? buffer.values.view().slice_rows(here) : keys,
-            masks_travel_ ? buffer.visible.view().slice_rows(here) : MatrixView<std::uint8_t>{}};
-  }
-
-  Requests pass_on(const Visitor<T>& visitor, const Visitor<T>& next) {
-    Requests requests;
+  void pass_on(const Places& places, const KeySource<T>& visitor, const KeySource<T>& next, Requests& requests) {
     const auto pass = [&]<class N>(MatrixView<const N> out, MatrixView<const N> in, Tag tag) {
       // Buffers of ours: only what visits is seen as constant.
       requests.add(this->channel_.template receive<N>({const_cast<N*>(in.data), in.rows, in.cols, in.stride},
                                                       this->previous(), tag));
       requests.add(this->channel_.template send<N>(out, this->next(), tag));
     };
+    const auto column = [](std::span<const std::uint8_t> visible) -> MatrixView<const std::uint8_t> {
+      return {visible.data(), static_cast<std::int64_t>(visible.size()), 1, 1};
+    };
     pass(visitor.keys, next.keys, Tag::first);
-    if (values_travel_) pass(visitor.values, next.values, Tag::second);
-    if (masks_travel_) pass(visitor.visible, next.visible, Tag::third);
-    return requests;
+    if (places.values_travel) pass(visitor.values, next.values, Tag::second);
+    if (places.masks_travel) pass(column(visitor.mask.visible), column(next.mask.visible), Tag::third);
   }
 
-  // Own queries against the visiting shard.
-  void attend(const Visitor<T>& visitor, MatrixView<A> state) {
-    const ShardedAttention<T>& attention = this->attention_;
-    AttentionInput<T> input = attention.input;
+  // Own queries against the visiting shards.
+  void attend_to(const Visitors& visitors, MatrixView<A> state) {
+    AttentionInput<T> input = this->attention_.input;
     input.queries = input.queries.slice_rows(this->own_);
-    input.keys = visitor.keys;
-    input.values = visitor.values;
-    input.mask.visible = {visitor.visible.data, static_cast<std::size_t>(visitor.visible.rows)};
-    const std::int64_t first_key = attention.shards[static_cast<std::size_t>(this->channel_.rank())].begin;
-    input.mask.offset += first_key - visitor.rows.begin + this->own_.begin;
-    attention.kernel.compute(input, state, attention.threads);
+    input.mask.first_query += this->own_.begin;
+    attend<T>(this->attention_.kernel, input, visitors, state, this->attention_.threads);
   }
 
-  Matrix<A> part_;  // of the visiting shard
-  std::array<Buffer, 2> buffers_;
-  bool values_travel_ = false, masks_travel_ = false;
+  Matrix<A> part_;              // of the visiting shards
+  std::vector<Places> places_;  // of each source
 };
 
 }  // namespace
@@ -120,15 +120,19 @@ std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attenti
 }
 
 ReductionCost cost(const ReductionShape& shape) {
-  const double others = shape.ranks - 1, sets = shape.separate_values ? 2 : 1;
-  const double travelling = static_cast<double>(shape.keys - shape.keys / shape.ranks) * shape.key_bytes();
+  const double others = shape.ranks - 1;
   const double states = static_cast<double>(row_range(shape.queries, shape.ranks, 0).size()) * shape.row_bytes();
   ReductionCost cost;
   cost.buffers = 2 * states;
   if (shape.ranks == 1) return cost;
-  cost.buffers +=
-      std::min(others, 2.0) * static_cast<double>(row_range(shape.keys, shape.ranks, 0).size()) * shape.key_bytes();
-  cost.sent = {others * sets, travelling};
+  double travelling = 0;
+  for (const KeysShape& keys : shape.keys) {
+    travelling += static_cast<double>(keys.count - keys.count / shape.ranks) * shape.key_bytes(keys);
+    cost.buffers += std::min(others, 2.0) * static_cast<double>(row_range(keys.count, shape.ranks, 0).size()) *
+                    shape.key_bytes(keys);
+    cost.sent.messages += others * (keys.separate_values ? 2 : 1);
+  }
+  cost.sent.bytes = travelling;
   cost.rounds = others;
   cost.round_bytes = travelling;
   cost.merged_bytes = others * states;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "comm/reductions/own_queries.hpp"
 
@@ -14,7 +15,7 @@ class RingQ : public OwnQueries<T> {
   using A = Accumulator<T>;
 
  public:
-  explicit RingQ(const ShardedAttention<T>& attention) : OwnQueries<T>(attention) {
+  explicit RingQ(const ShardedAttention<T>& attention) : OwnQueries<T>(attention), sources_(attention.own_sources()) {
     if (this->size() == 1) return;
     const RowRange most = this->queries_of(0);
     for (Matrix<T>& queries : queries_) queries = Matrix<T>(most.size(), attention.input.queries.cols);
@@ -67,8 +68,8 @@ class RingQ : public OwnQueries<T> {
   void attend(MatrixView<const T> queries, RowRange of, MatrixView<A> state) {
     AttentionInput<T> input = this->attention_.input;
     input.queries = queries;
-    input.mask.offset += of.begin;
-    this->attention_.kernel.compute(input, state, this->attention_.threads);
+    input.mask.first_query += of.begin;
+    knowscale::attend<T>(this->attention_.kernel, input, sources_, state, this->attention_.threads);
   }
 
   void receive_state(Requests& states, RowRange of) {
@@ -79,6 +80,7 @@ class RingQ : public OwnQueries<T> {
     merge<A>(into, arriving_.view().slice_rows({0, into.rows}), this->attention_.threads);
   }
 
+  std::vector<KeySource<T>> sources_;
   std::array<Matrix<T>, 2> queries_;  // visiting, and arriving
   std::array<Matrix<A>, 2> parts_;    // being computed, and being sent
   Matrix<A> arriving_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "comm/channel.hpp"
 #include "comm/reduction.hpp"
@@ -22,10 +23,14 @@ class StateMerge {
   StateMerge(const StateMerge&) = delete;
   StateMerge& operator=(const StateMerge&) = delete;
 
-  // This rank's state of the tile's queries, tile.queries.rows x heads rows.
-  virtual void compute(const AttentionInput<T>& tile) {
-    state_ = memory_.slice_rows({0, tile.queries.rows * tile.shape.heads});
-    attention_.kernel.compute(tile, state_, attention_.threads);
+  // Begins a tile of that many queries.
+  void begin(std::int64_t queries) { state_ = memory_.slice_rows({0, queries * attention_.input.shape.heads}); }
+
+  // This rank's state of some of the tile's queries: those whose rows of the tile's state begin at `first_row`.
+  virtual void compute(const AttentionInput<T>& queries, std::int64_t first_row) {
+    const std::int64_t rows = queries.queries.rows * queries.shape.heads;
+    attend<T>(attention_.kernel, queries, sources_, state_.slice_rows({first_row, first_row + rows}),
+              attention_.threads);
   }
 
   // Merges what the ranks computed. Collective. of_rank: the rows that each rank ends with, where results land sharded.
@@ -38,6 +43,7 @@ class StateMerge {
   // For tiles of at most `rows` rows of state. Collective.
   StateMerge(const ShardedAttention<T>& attention, std::int64_t rows)
       : attention_(attention),
+        sources_(attention.own_sources()),
         channel_(attention.comm, attention.options.overlap),
         own_(rows, width()),
         memory_(own_.view()) {}
@@ -47,6 +53,7 @@ class StateMerge {
   int size() const { return channel_.size(); }
 
   const ShardedAttention<T>& attention_;
+  std::vector<KeySource<T>> sources_;  // this rank's
   Channel channel_;
   Matrix<A> own_;
   MatrixView<A> memory_;  // where states are computed: own_, unless the derived class has better

@@ -8,9 +8,9 @@
 #include "kernels/blas/attention.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
-#include "core/error.hpp"
 #include "kernels/blas/gemm.hpp"
 #include "kernels/blas/softmax.hpp"
 
@@ -20,6 +20,17 @@ namespace {
 // Chosen by bench/attention: see the table in bench/README.md.
 constexpr std::int64_t kQueryTile = 256;
 constexpr std::int64_t kKeyBlock = 512;
+
+// Scores of hidden keys become -inf. The first row is query `first_query`, the first column key `first_key`.
+template <class T>
+void hide(const Mask& mask, std::int64_t first_query, std::int64_t first_key, MatrixView<T> scores) {
+  if (mask.hides_nothing()) return;
+  for (std::int64_t i = 0; i < scores.rows; ++i) {
+    for (std::int64_t k = 0; k < scores.cols; ++k) {
+      if (!mask.shows(first_query + i, first_key + k)) scores(i, k) = -std::numeric_limits<T>::infinity();
+    }
+  }
+}
 
 // Streams the keys of `range` past one tile of queries of one head; overwrites the tile's rows of `out`
 // (row i of the tile is out.row(i), rows of other heads lie between them: `out` is strided).
@@ -37,6 +48,7 @@ void compute_tile(const AttentionInput<T>& input, RowRange tile, std::int64_t he
     const RowRange block = {begin, std::min(begin + key_block, range.end)};
     const MatrixView<T> tile_scores = {scores.data(), tile.size(), block.size(), scores.cols()};
     gemm_transposed<T>(static_cast<T>(input.scale), queries, keys.slice_rows(block), T{0}, tile_scores);
+    hide(input.mask, tile.begin, block.begin, tile_scores);
     softmax_block(tile_scores, out);
     gemm<T>(T{1}, tile_scores, values.slice_rows(block), T{1}, out.slice_cols(0, shape.value_dim));
   }
@@ -52,7 +64,6 @@ MatrixView<T> rows_of(MatrixView<T> state, RowRange tile, std::int64_t heads, st
 
 template <class T>
 void compute(const AttentionInput<T>& input, MatrixView<T> out, const Threads& threads) {
-  require(input.mask.hides_nothing(), ExitStatus::usage, "kernel \"blas\" has no masks: use simd or reference");
   const std::int64_t heads = input.shape.heads, keys = input.keys.rows;
   // Tiles of equal size, enough of them that every thread has one where the queries suffice.
   const std::int64_t query_tile = input.tiles.queries > 0 ? input.tiles.queries : kQueryTile;

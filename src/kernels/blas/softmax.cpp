@@ -2,6 +2,7 @@
 // Compiled once for each instruction set that Highway knows for this compiler; chosen at run time.
 #include "kernels/blas/softmax.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -71,6 +72,10 @@ void softmax_block_of(MatrixView<T> scores, MatrixView<T> state) {
   for (std::int64_t i = 0; i < scores.rows; ++i) {
     T* row = state.row(i);
     const T highest = maximum(scores.row(i), scores.cols);
+    if (highest == -std::numeric_limits<T>::infinity()) {  // every key of the block is hidden
+      std::fill_n(scores.row(i), scores.cols, T{0});
+      continue;
+    }
     if (highest > row[m]) {
       const T factor = std::exp(row[m] - highest);  // 0 for the first block, where m is -inf
       for (std::int64_t j = 0; j <= l; ++j) row[j] *= factor;

@@ -6,9 +6,9 @@
 
 namespace knowscale::blas {
 
-// scores: tile x block, overwritten with exp(s - m'), m' the new running maximum of the row.
-// state: tile rows [o | l | m] (any stride): o and l rescaled by exp(m - m'), l grown by the row's sum,
-// m = m'. The caller then adds weights x values to o.
+// scores: tile x block, overwritten with exp(s - m'), m' the new running maximum of the row; scores of -inf weigh
+// nothing, and a row of none but those leaves its state. state: tile rows [o | l | m] (any stride): o and l rescaled by
+// exp(m - m'), l grown by the row's sum, m = m'. The caller then adds weights x values to o.
 template <class T>
 void softmax_block(MatrixView<T> scores, MatrixView<T> state);
 

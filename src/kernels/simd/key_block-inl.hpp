@@ -189,7 +189,7 @@ class KeyBlocks {
 // Keys of the block that query `query` may see: [0, limit).
 inline std::int64_t visible_limit(const Mask& mask, std::int64_t query, std::int64_t begin, std::int64_t count) {
   if (!mask.causal) return count;
-  return std::clamp<std::int64_t>(query + mask.offset + 1 - begin, 0, count);
+  return std::clamp<std::int64_t>(query + mask.offset() + 1 - begin, 0, count);
 }
 
 }  // namespace knowscale::HWY_NAMESPACE

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Attention under one softmax over keys of several kinds, such as a sequence's own tokens and the knowledge, and over
+// sequences of unequal lengths that lie one behind the other: what kernels are asked for, one part after another.
+#pragma once
+
+#include <span>
+
+#include "kernels/attention.hpp"
+
+namespace knowscale {
+
+// Keys of one kind, and what hides them; views.
+template <class T>
+struct KeySource {
+  MatrixView<const T> keys;    // m x (kv_heads key_dim), m may be 0
+  MatrixView<const T> values;  // m x (kv_heads value_dim)
+  Mask mask = {};              // its first_query counts from that of the queries
+};
+
+// The state of `queries` (keys, values and tiles' numbers of keys are not looked at; queries.mask.first_query is the
+// token that the first of them is) over all sources: overwrites `out`, queries.rows x heads rows. Sources merge in
+// their order, so that the result has the same bits for every division of the same work into calls.
+template <class T>
+void attend(const Kernel<T>& kernel, const AttentionInput<T>& queries, std::span<const KeySource<T>> sources,
+            MatrixView<Accumulator<T>> out, const Threads& threads);
+
+}  // namespace knowscale
