@@ -46,6 +46,10 @@ void add_run(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) 
   run->add_option("--reduction", options.run.reduction,
                   "Reduction in place of the campaign's; auto: the one of which the cost model expects most")
       ->type_name("NAME");
+  run->add_option("--top-k", options.run.top_k,
+                  "Record the K knowledge vectors that each token attends to most, with weights, in /attended")
+      ->type_name("K")
+      ->check(CLI::PositiveNumber);
   run->add_option("--watchdog", options.run.watchdog_seconds,
                   "Seconds after which a repetition ends the program, because a rank is dead or stopped; once one has "
                   "ended, 20 times the longest, at least 60; 0: never")

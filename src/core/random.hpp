@@ -11,7 +11,18 @@
 namespace knowscale {
 
 // What a sequence of numbers is for; two streams of one seed are independent.
-enum class Stream : std::uint64_t { keys = 1, values, queries, weights, centres, membership, samples, rotation, order };
+enum class Stream : std::uint64_t {
+  keys = 1,
+  values,
+  queries,
+  weights,
+  centres,
+  membership,
+  samples,
+  rotation,
+  order,
+  lengths
+};
 
 // Four independent 64-bit words for (seed, stream, row, block).
 std::array<std::uint64_t, 4> random_words(std::uint64_t seed, Stream stream, std::uint64_t row, std::uint64_t block);

@@ -9,8 +9,4 @@ namespace knowscale::knowledge_model {
 template <class T>
 std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend);
 
-// 4 n m d FLOPs a sequence (two products; exp is not counted).
-template <class T>
-Cost cost(const Case& c, const Backend<T>& backend);
-
 }  // namespace knowscale::knowledge_model

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "comm/clock.hpp"
 #include "kernels/lstm/lstm.hpp"
+#include "models/tokens.hpp"
 #include "problem/weights.hpp"
 
 namespace knowscale::lstm_model {
@@ -30,22 +32,26 @@ class Prepared : public PreparedModel<T> {
   explicit Prepared(const Problem<T>& problem) : Prepared(problem, weights_of(problem)) {}
 
   Phases run() override {
+    tokens_.gather();
     const double start = now();
     waited_ = 0;
     read_knowledge();
     const double read = now();
     share_state();
     const double shared = now();
-    if (sequences_.size() > 0) {
+    if (own_.size() > 0) {
       read_sequences();
-      decode(decoder_, readout_, batch_state_, written_.view(), problem_.threads);
+      decode(decoder_, readout_, batch_state_, written_.view(), active_, problem_.threads);
       copy_output();
     }
-    return {read - start - waited_ + now() - shared, waited_};
+    const double done = now();
+    if (replicated_) problem_.comm.allgather_rows(output_.view(), tokens_of_ranks_);
+    return {read - start - waited_ + done - shared, waited_};
   }
 
   Output<T> output() const override {
-    return {{sequences_.begin * problem_.c.n, sequences_.end * problem_.c.n}, output_.view()};
+    const RowRange rows = replicated_ ? RowRange{0, output_.rows()} : own_;
+    return {rows, output_.view().slice_rows(rows)};
   }
 
  private:
@@ -56,18 +62,58 @@ class Prepared : public PreparedModel<T> {
 
   Prepared(const Problem<T>& problem, const Seq2SeqWeights<T>& weights)
       : problem_(problem),
+        tokens_(problem, true),
+        all_sequences_(problem.c.sequences()),
         sequences_(row_range(problem.c.batch, problem.comm.size(), problem.comm.rank())),
+        replicated_(problem.c.options.placement == Placement::replicated),
         encoder_(weights.encoder),
         decoder_(weights.decoder),
         readout_(weights.readout.view()) {
-    const std::int64_t hidden = problem.c.hidden, own = sequences_.size(), steps = own * problem.c.n;
-    const std::int64_t rows = std::max(std::min(block_rows<T>(hidden), problem.knowledge.rows.size()), steps);
+    for (int r = 0; r < problem.comm.size(); ++r) {
+      tokens_of_ranks_.push_back(tokens_of(row_range(problem.c.batch, problem.comm.size(), r)));
+    }
+    own_ = tokens_of(sequences_);
+    sort_sequences();
+    const std::int64_t hidden = problem.c.hidden, own = sequences_.size();
+    const std::int64_t rows = std::max(std::min(block_rows<T>(hidden), problem.knowledge.rows.size()), own_.size());
     inputs_ = Matrix<T>(rows, encoder_.input_dim());
     projected_ = Matrix<T>(rows, 4 * hidden);
     state_ = {Matrix<T>(1, hidden), Matrix<T>(1, hidden)};
     batch_state_ = {Matrix<T>(own, hidden), Matrix<T>(own, hidden)};
-    written_ = Matrix<T>(steps, problem.c.d);
-    output_ = Matrix<T>(steps, problem.c.d);
+    written_ = Matrix<T>(own_.size(), problem.c.d);
+    output_ = Matrix<T>(problem.queries.rows, problem.c.d);
+  }
+
+  // The tokens of some sequences that follow one another.
+  RowRange tokens_of(RowRange sequences) const {
+    if (sequences.size() == 0) return {problem_.queries.rows, problem_.queries.rows};
+    return {all_sequences_[static_cast<std::size_t>(sequences.begin)].begin,
+            all_sequences_[static_cast<std::size_t>(sequences.end - 1)].end};
+  }
+
+  // The longest first, so that those that go on at a step are the first ones of the batch.
+  void sort_sequences() {
+    for (std::int64_t b = sequences_.begin; b < sequences_.end; ++b) {
+      by_length_.push_back(all_sequences_[static_cast<std::size_t>(b)]);
+    }
+    std::stable_sort(by_length_.begin(), by_length_.end(),
+                     [](const RowRange& a, const RowRange& b) { return a.size() > b.size(); });
+    for (std::int64_t t = 0; !by_length_.empty() && t < by_length_.front().size(); ++t) {
+      active_.push_back(std::count_if(by_length_.begin(), by_length_.end(),
+                                      [t](const RowRange& sequence) { return sequence.size() > t; }));
+    }
+  }
+
+  // Calls visit(row, token) for the tokens of all own sequences, step after step: the order in which they are read and
+  // written.
+  template <class Visit>
+  void for_steps(const Visit& visit) const {
+    std::int64_t row = 0;
+    for (std::size_t t = 0; t < active_.size(); ++t) {
+      for (std::int64_t b = 0; b < active_[t]; ++b) {
+        visit(row++, by_length_[static_cast<std::size_t>(b)].begin + static_cast<std::int64_t>(t));
+      }
+    }
   }
 
   // Projects knowledge rows [begin, begin + count) of this shard.
@@ -126,30 +172,33 @@ class Prepared : public PreparedModel<T> {
   }
 
   void read_sequences() {
-    const std::int64_t n = problem_.c.n, d = problem_.c.d, own = sequences_.size();
-    for (std::int64_t t = 0; t < n; ++t) {
-      for (std::int64_t b = 0; b < own; ++b) {
-        T* row = inputs_.row(t * own + b);
-        std::copy_n(problem_.queries.row((sequences_.begin + b) * n + t), d, row);
-        std::fill(row + d, row + inputs_.cols(), T{0});
-      }
-    }
-    const RowRange steps = {0, n * own};
+    const std::int64_t d = problem_.c.d;
+    const MatrixView<const T> tokens = tokens_.rows();
+    for_steps([&](std::int64_t step_row, std::int64_t token) {
+      T* row = inputs_.row(step_row);
+      std::copy_n(tokens.row(token), d, row);
+      std::fill(row + d, row + inputs_.cols(), T{0});
+    });
+    const RowRange steps = {0, own_.size()};
     encoder_.project(inputs_.view().slice_rows(steps), projected_.view().slice_rows(steps), problem_.threads);
-    encoder_.advance(projected_.view().slice_rows(steps), batch_state_, problem_.threads);
+    encoder_.advance(projected_.view().slice_rows(steps), active_, batch_state_, problem_.threads);
   }
 
-  // Time-major to sequence-major.
   void copy_output() {
-    const std::int64_t n = problem_.c.n, own = sequences_.size();
-    for (std::int64_t t = 0; t < n; ++t) {
-      for (std::int64_t b = 0; b < own; ++b)
-        std::copy_n(written_.row(t * own + b), written_.cols(), output_.row(b * n + t));
-    }
+    for_steps([&](std::int64_t row, std::int64_t token) {
+      std::copy_n(written_.row(row), written_.cols(), output_.row(token));
+    });
   }
 
   Problem<T> problem_;
+  Tokens<T> tokens_;
+  std::vector<RowRange> all_sequences_;
   RowRange sequences_;  // of the batch, this rank's
+  RowRange own_;        // their tokens
+  std::vector<RowRange> tokens_of_ranks_;
+  std::vector<RowRange> by_length_;   // own sequences
+  std::vector<std::int64_t> active_;  // of them, at each step
+  bool replicated_;                   // the result
   Lstm<T> encoder_;
   Lstm<T> decoder_;
   PackedMatrix<T> readout_;
@@ -157,8 +206,8 @@ class Prepared : public PreparedModel<T> {
   Matrix<T> projected_;
   LstmState<T> state_;        // of the knowledge: one sequence
   LstmState<T> batch_state_;  // of this rank's sequences
-  Matrix<T> written_;         // time-major
-  Matrix<T> output_;
+  Matrix<T> written_;         // step after step
+  Matrix<T> output_;          // token after token
   double waited_ = 0;
 };
 
@@ -172,27 +221,34 @@ std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backe
 }
 
 template <class T>
-Cost cost(const Case& c, const Backend<T>&) {
+Cost cost(const Case& c) {
   const bool separate_values = has_separate_values(c);
   const double width = static_cast<double>(input_dim(c, separate_values)), hidden = static_cast<double>(c.hidden);
-  const double d = static_cast<double>(c.d), tokens = static_cast<double>(c.batch * c.n);
+  const double d = static_cast<double>(c.d), tokens = static_cast<double>(c.tokens());
   const double shard_rows = static_cast<double>(row_range(c.m, c.ranks, 0).size());
   const double own_tokens = static_cast<double>(row_range(c.batch, c.ranks, 0).size() * c.n);
   const double encode = 8 * hidden * (width + hidden), write = 8 * hidden * (d + hidden) + 2 * hidden * d;
   const double rows = std::max(std::min(static_cast<double>(block_rows<T>(c.hidden)), shard_rows), own_tokens);
   const double weights = 4 * hidden * (width + d + 2 * hidden + 2) + hidden * d;
-  const bool alone = c.ranks == 1;
-  return {.flops = (static_cast<double>(c.m) + tokens) * encode + tokens * write,
-          .bytes_read = (separate_values ? 2 : 1) * shard_rows * static_cast<double>(c.knowledge_dim()) * sizeof(T),
-          // h and c to the next rank, then the broadcast's log2 p at most.
-          .bytes_sent = alone ? 0 : 2 * hidden * sizeof(T) * (1 + allreduce_traffic(1, c.ranks).messages),
-          .messages = alone ? 0 : 2 * (1 + allreduce_traffic(1, c.ranks).messages),
-          .state_bytes = (rows * (width + 4 * hidden) + 2 * weights + 2 * own_tokens * d) * sizeof(T)};
+  Cost cost;
+  cost.flops = (static_cast<double>(c.m) + tokens) * encode + tokens * write;
+  cost.bytes_read = (separate_values ? 2 : 1) * shard_rows * static_cast<double>(c.knowledge_dim()) * sizeof(T);
+  cost.state_bytes = (rows * (width + 4 * hidden) + 2 * weights + (own_tokens + 2 * tokens) * d) * sizeof(T);
+  if (c.ranks == 1) return cost;
+  // h and c to the next rank, then the broadcast's log2 p at most.
+  cost.messages = 2 * (1 + allreduce_traffic(1, c.ranks).messages);
+  cost.bytes_sent = hidden * sizeof(T) * cost.messages;
+  const Traffic gather = allgather_traffic(tokens * d * sizeof(T), c.ranks);
+  const int gathers =
+      (c.sequence == Placement::sharded ? 1 : 0) + (c.options.placement == Placement::replicated ? 1 : 0);
+  cost.messages += gathers * gather.messages;
+  cost.bytes_sent += gathers * gather.bytes;
+  return cost;
 }
 
 template std::unique_ptr<PreparedModel<float>> prepare(const Problem<float>&, const Backend<float>&);
 template std::unique_ptr<PreparedModel<double>> prepare(const Problem<double>&, const Backend<double>&);
-template Cost cost(const Case&, const Backend<float>&);
-template Cost cost(const Case&, const Backend<double>&);
+template Cost cost<float>(const Case&);
+template Cost cost<double>(const Case&);
 
 }  // namespace knowscale::lstm_model

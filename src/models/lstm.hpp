@@ -10,6 +10,7 @@
 //   rank 1: project |    wait      | read shard 1 |--h,c--> ...   last: broadcast h,c; all: own sequences
 #pragma once
 
+#include "models/cost.hpp"
 #include "models/model.hpp"
 
 namespace knowscale::lstm_model {
@@ -19,7 +20,7 @@ std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backe
 
 // 8 H (D + H) FLOPs a step; the readout adds 2 H d a written vector.
 template <class T>
-Cost cost(const Case& c, const Backend<T>& backend);
+Cost cost(const Case& c);
 
 // Width of what the encoder reads in a step: a knowledge vector, with its value beside it where the set has
 // separate values. A token takes the leading d columns, the rest is 0.

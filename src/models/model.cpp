@@ -1,25 +1,53 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The table of models: a new one is a file and a line here.
 #include "models/model.hpp"
 
-#include <algorithm>
 #include <array>
 
 #include "core/named.hpp"
+#include "models/equivariant.hpp"
+#include "models/joint.hpp"
 #include "models/knowledge.hpp"
+#include "models/linear.hpp"
 #include "models/lstm.hpp"
+#include "models/moment.hpp"
+#include "models/self.hpp"
+#include "models/transformer.hpp"
 
 namespace knowscale {
+namespace {
+
+constexpr Softmax kTokens = {.sequence = true};
+constexpr Softmax kMappedTokens = {.sequence = true, .separate_values = true};
+constexpr Softmax kKnowledge = {.knowledge = true};
+constexpr Softmax kBoth = {.sequence = true, .knowledge = true};
+
+template <class T>
+constexpr std::array<Model<T>, 7> kAttentionModels = {{
+    {"knowledge", {{kKnowledge}, 1}, knowledge_model::prepare<T>},
+    {"self", {{kTokens}, 1}, self_model::prepare<T>},
+    {"joint", {{kBoth}, 1}, joint_model::prepare<T>},
+    {"moment", {{kMappedTokens}, 1, 2}, moment_model::prepare<T>},
+    {"linear", {{}, 0, 1}, linear_model::prepare<T>},
+    {"equivariant", {{kMappedTokens, kKnowledge}, 2, 2}, equivariant_model::prepare<T>},
+    {"transformer",
+     {.softmaxes = {kMappedTokens, kKnowledge}, .softmax_count = 2, .projected = true},
+     transformer_model::prepare<T>},
+}};
+
+}  // namespace
 
 template <class T>
 std::span<const Model<T>> models() {
-  static constexpr Model<T> knowledge = {"knowledge", true, false, knowledge_model::prepare<T>,
-                                         knowledge_model::cost<T>};
   if constexpr (sizeof(T) == 2) {  // the LSTM computes in the format it stores
-    static constexpr std::array<Model<T>, 1> table = {{knowledge}};
-    return table;
+    return kAttentionModels<T>;
   } else {
-    static constexpr std::array<Model<T>, 2> table = {
-        {knowledge, {"lstm", false, true, lstm_model::prepare<T>, lstm_model::cost<T>}}};
+    static constexpr auto table = [] {
+      std::array<Model<T>, 8> all{};
+      std::copy(kAttentionModels<T>.begin(), kAttentionModels<T>.end(), all.begin());
+      all.back() = {"lstm", {.heads = false, .recurrent = true}, lstm_model::prepare<T>};
+      return all;
+    }();
     return table;
   }
 }
@@ -29,20 +57,9 @@ const Model<T>& model_by_name(std::string_view name) {
   return entry_by_name(models<T>(), "model", name);
 }
 
-ReductionShape reduction_shape(const Case& c) {
-  return {.ranks = c.ranks,
-          .queries = c.batch * c.n,
-          .keys = c.m,
-          .heads = c.head_shape(),
-          .stored_bytes = static_cast<std::int64_t>(bytes_of(c.precision)),
-          .state_bytes = std::max<std::int64_t>(static_cast<std::int64_t>(bytes_of(c.precision)), sizeof(float)),
-          .separate_values = has_separate_values(c),
-          .options = c.options};
-}
-
 template <class T>
 Backend<T> backend_of(const Case& c) {
-  if (!model_by_name<T>(c.model).attends) return {};
+  if (!model_by_name<T>(c.model).structure.attends()) return {};
   return {&kernel_by_name<T>(c.kernel), &reduction_by_name<T>(c.reduction)};
 }
 

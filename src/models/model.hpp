@@ -2,6 +2,7 @@
 // The table of models: what is measured. A model is prepared once a case and then run again and again.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -22,13 +23,13 @@ namespace knowscale {
 template <class T>
 struct Problem {
   const Case& c;
-  const KnowledgeShard<T>& knowledge;
-  MatrixView<const T> queries;  // (B n) x d, row b n + i is token i of sequence b; the same on every rank
+  const KnowledgeShard<T>& knowledge;  // empty where the model reads none
+  MatrixView<const T> queries;         // c.tokens() x d, as load_queries() gives them
   const Communicator& comm;
   const Threads& threads;
 };
 
-// This rank's part of the output: rows `rows` of the (B n) x d result. T: what the model computes in.
+// This rank's part of the output: rows `rows` of the c.tokens() x d result. T: what the model computes in.
 template <class T>
 struct Output {
   RowRange rows;
@@ -52,22 +53,36 @@ struct Backend {
   const Reduction<T>* reduction = nullptr;
 };
 
-// What one run of a case costs, over all ranks unless said.
-struct Cost {
-  double flops = 0;
-  double bytes_read = 0;   // by one rank: its shard, once
-  double bytes_sent = 0;   // by the rank that sends most
-  double messages = 0;     // likewise
-  double state_bytes = 0;  // memory of one rank beyond shard and queries
+// One softmax of a model, and the keys that it goes over.
+struct Softmax {
+  bool sequence = false;         // tokens of the query's own sequence
+  bool knowledge = false;        // every knowledge vector
+  bool separate_values = false;  // of tokens: they are not their own values
+};
+
+// What a model is made of, and so what of a case it heeds, what it costs, and which checks apply.
+struct Structure {
+  std::array<Softmax, 2> softmaxes = {};
+  int softmax_count = 0;
+  int moments = 0;         // d_h x d_h moments of the knowledge, a key/value head
+  bool heads = true;       // heads and kv_heads; the LSTM has none
+  bool projected = false;  // fixed matrices before and after
+  bool recurrent = false;  // a hidden state
+
+  std::span<const Softmax> all() const { return std::span(softmaxes).first(static_cast<std::size_t>(softmax_count)); }
+  bool attends() const { return softmax_count > 0; }                                        // kernel, reduction, scale
+  bool sees_sequence() const { return softmaxes[0].sequence || softmaxes[1].sequence; }     // causal
+  bool sees_knowledge() const { return softmaxes[0].knowledge || softmaxes[1].knowledge; }  // vector by vector
+  bool reads_knowledge() const { return sees_knowledge() || moments > 0 || recurrent; }
+  // What a run makes of the knowledge once, whatever the number of sequences.
+  bool reuses() const { return moments > 0 || projected || recurrent; }
 };
 
 template <class T>
 struct Model {
   std::string_view name;
-  bool attends;    // uses kernel, reduction, heads
-  bool recurrent;  // uses hidden
+  Structure structure;
   std::unique_ptr<PreparedModel<T>> (*prepare)(const Problem<T>& problem, const Backend<T>& backend);
-  Cost (*cost)(const Case& c, const Backend<T>& backend);
 };
 
 // All models of this build for numbers stored as T, in the order of their table in the README.
@@ -78,9 +93,6 @@ std::span<const Model<T>> models();
 template <class T>
 const Model<T>& model_by_name(std::string_view name);
 
-// What the reduction of an attending case is asked to merge.
-ReductionShape reduction_shape(const Case& c);
-
 // Makes the case use that reduction, with those of the options that it heeds.
 template <class T>
 void use_reduction(Case& c, const Reduction<T>& reduction, const ReductionOptions& options = {}) {
@@ -88,7 +100,7 @@ void use_reduction(Case& c, const Reduction<T>& reduction, const ReductionOption
   c.options = heeded(options, reduction.heeds);
 }
 
-// Looks up what the case names. Throws Error(usage).
+// Looks up what the case names; nothing for a model that does not attend. Throws Error(usage).
 template <class T>
 Backend<T> backend_of(const Case& c);
 

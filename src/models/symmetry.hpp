@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which symmetries a model has, and whether it has them: f(XQ, ZQ) = f(X, Z) Q for orthogonal Q, and
-// permutations of the knowledge (a set) and of the sequence. What a model should break it must break: an
-// LSTM that looked equivariant would be an error of the check.
+// Which symmetries a model has, and whether it has them. What a model should break it must break: an LSTM that looked
+// equivariant would be an error of the check.
 #pragma once
 
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/model.hpp"
@@ -12,26 +11,44 @@
 namespace knowscale {
 
 enum class Symmetry {
-  orthogonal,             // one Haar matrix of O(d) on all columns
-  orthogonal_by_head,     // one Haar matrix of O(d_h) for each key/value head
+  orthogonal,             // f(XQ, ZQ) = f(X, Z) Q, one matrix of O(d) on all columns
+  orthogonal_by_head,     // one matrix of O(d_h) for each key/value head
   knowledge_permutation,  // vectors of Z change places, also between ranks
-  sequence_permutation    // tokens of X change places, outputs with them
+  sequence_permutation,   // tokens of X change places, outputs with them
+  ranks,                  // what one rank alone computes
+  threads,                // one thread more
+  tiles,                  // other tile sizes of the kernel
+  scaling,                // f(2X, 2Z; b / 4) = 2 f(X, Z; b): scores stay, values double
+  key_shift               // one vector added to all keys: a constant added to all scores of a query
 };
+inline constexpr std::size_t kSymmetries = 9;
 
-std::string name_of(Symmetry symmetry);
+std::string_view name_of(Symmetry symmetry);
+
+// The theory: whether the case's model keeps (true) or breaks the symmetry.
+bool should_keep(const Case& c, Symmetry symmetry);
 
 struct SymmetryCheck {
   Symmetry symmetry;
-  bool should_keep = false;  // by the table in symmetry.cpp
-  double error = 0;          // largest difference over the largest output component
-  double bound = 0;          // kept: at or under it; broken: above 1000 times it
+  bool should_keep = false;
+  double error = 0;   // largest difference over the largest output component
+  double bound = 0;   // kept: at or under it;
+  double far = 1000;  // broken: above so many times the bound
 
   bool passed() const;
 };
 
-// All checks of the case's model on generated data (m, n small enough that every rank may hold all of it).
-// Collective; the same result on every rank.
+// All checks that apply to the case: its model, kernel, reduction, precision, heads, on its data, of which every rank
+// must be able to hold all. O(d): four Haar draws, two of each determinant; where numbers are stored in 16 bits, axes
+// permuted with signs, which rounds nothing (and no shift of keys, which would). Collective; the same on every rank.
 template <class T>
 std::vector<SymmetryCheck> check_symmetries(const Case& c, const Communicator& comm, const Threads& threads);
+// The same of a model and back end of the caller's.
+template <class T>
+std::vector<SymmetryCheck> check_symmetries(const Case& c, const Communicator& comm, const Threads& threads,
+                                            const Model<T>& model, const Backend<T>& backend);
+
+// The case made small enough for that, on generated data: n, m and batch at most some tens.
+Case small_for_symmetries(const Case& c);
 
 }  // namespace knowscale

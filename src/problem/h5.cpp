@@ -139,6 +139,23 @@ void write_text(hid_t location, const std::string& name, const std::string& valu
         "write its attribute " + name);
 }
 
+std::vector<std::string> read_texts(hid_t dataset) {
+  const Id type(H5Dget_type(dataset), H5Tclose);
+  require(H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0, ExitStatus::resource,
+          file_name(dataset) + ": holds a column that is no text of fixed length, as knowscale writes it");
+  const std::size_t width = H5Tget_size(type), rows = static_cast<std::size_t>(extents(dataset).at(0));
+  std::string packed(width * rows, '\0');
+  if (rows > 0) {
+    check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, packed.data()), file_name(dataset), "read a column");
+  }
+  std::vector<std::string> values;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const char* begin = packed.data() + i * width;
+    values.emplace_back(begin, strnlen(begin, width));
+  }
+  return values;
+}
+
 Id text_type(std::size_t size) {
   Id type(H5Tcopy(H5T_C_S1), H5Tclose);
   H5Tset_size(type, std::max<std::size_t>(size, 1));

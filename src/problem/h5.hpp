@@ -63,6 +63,9 @@ std::string read_text(hid_t location, const std::string& name);
 void write_integer(hid_t location, const std::string& name, std::int64_t value);
 void write_text(hid_t location, const std::string& name, const std::string& value);
 
+// A column of texts of fixed length.
+std::vector<std::string> read_texts(hid_t dataset);
+
 // Fixed-length, null-padded UTF-8 of `size` bytes (at least 1).
 Id text_type(std::size_t size);
 

@@ -52,6 +52,7 @@ void require_finite(const Matrix<T>& matrix, const std::string& path, const char
 }  // namespace
 
 bool has_separate_values(const Case& c) {
+  if (c.m == 0) return false;
   return is_generator(c.knowledge) || inspect_knowledge_file(c.knowledge).has_values;
 }
 
@@ -59,6 +60,10 @@ template <class T>
 KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm, const Threads& threads) {
   KnowledgeShard<T> shard;
   shard.rows = shard_range(c.m, comm.size(), c.shard_granule(), comm.rank());
+  if (c.m == 0) {
+    shard.keys = Matrix<T>(0, c.knowledge_dim());
+    return shard;
+  }
   if (is_generator(c.knowledge)) {
     comm.together([&] {
       generate(c, shard.rows, shard.keys, threads, fill_key_row);

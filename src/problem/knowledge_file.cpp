@@ -119,31 +119,85 @@ void read_knowledge_rows(const std::string& path, const char* dataset, RowRange 
   comm.together([&] { read_rows(data, rows, out, transfer); });
 }
 
-template <class T>
-void read_tokens(const std::string& path, Matrix<T>& out) {
+std::vector<std::int64_t> read_sentence_offsets(const std::string& path, std::int64_t count) {
   const h5::Id file = h5::open_read_only(path);
-  const h5::Id tokens = h5::open_dataset(file, "sequences/tokens"),
-               vectors = h5::open_dataset(file, "sequences/vectors");
-  const std::int64_t stored = std::min(h5::extents(tokens).at(0), out.rows());
+  const h5::Id offsets = h5::open_dataset(file, "sequences/offsets");
+  auto read = read_column<std::int64_t>(offsets, H5T_NATIVE_INT64, std::min(h5::extents(offsets).at(0), count + 1));
+  for (std::size_t s = 0; s + 1 < read.size(); ++s) {
+    require(
+        read[s] >= 0 && read[s] < read[s + 1], ExitStatus::resource,
+        fmt::format("{}: sequence {} goes from token {} to {}: build the file again", path, s, read[s], read[s + 1]));
+  }
+  require(read.size() > 1, ExitStatus::resource, path + ": has no sequence: use lengths = \"equal\"");
+  return read;
+}
+
+namespace {
+
+// Which of the file's words the tokens at these places are.
+std::vector<std::int64_t> words_at(const h5::Id& file, std::span<const std::int64_t> places) {
+  const h5::Id tokens = h5::open_dataset(file, "sequences/tokens");
+  const std::int64_t last = places.empty() ? 0 : *std::max_element(places.begin(), places.end());
+  const std::int64_t stored = std::min(h5::extents(tokens).at(0), last + 1);
   const auto indices = read_column<std::int64_t>(tokens, H5T_NATIVE_INT64, stored);
+  const std::int64_t known = h5::extents(h5::open_dataset(file, "sequences/vectors")).at(0);
+  std::vector<std::int64_t> words;
+  for (const std::int64_t place : places) {
+    const std::int64_t word = indices[static_cast<std::size_t>(place % stored)];
+    require(word >= 0 && word < known, ExitStatus::resource,
+            fmt::format("{}: token {} names word {} of {}: build the file again", h5::file_name(file), place % stored,
+                        word, known));
+    words.push_back(word);
+  }
+  return words;
+}
+
+// Some rows of a column of texts.
+std::vector<std::string> texts_at(const h5::Id& file, const char* dataset, std::span<const std::int64_t> rows) {
+  const std::vector<std::string> all = h5::read_texts(h5::open_dataset(file, dataset));
+  std::vector<std::string> texts;
+  for (const std::int64_t row : rows) {
+    require(row >= 0 && row < static_cast<std::int64_t>(all.size()), ExitStatus::resource,
+            fmt::format("{}: /{} has {} rows, row {} is asked for: build the file again", h5::file_name(file), dataset,
+                        all.size(), row));
+    texts.push_back(all[static_cast<std::size_t>(row)]);
+  }
+  return texts;
+}
+
+}  // namespace
+
+template <class T>
+void read_tokens(const std::string& path, std::span<const std::int64_t> places, Matrix<T>& out) {
+  const h5::Id file = h5::open_read_only(path);
+  const h5::Id vectors = h5::open_dataset(file, "sequences/vectors");
+  const std::vector<std::int64_t> words = words_at(file, places);
   Matrix<T> table(h5::extents(vectors).at(0), out.cols());
   read_rows(vectors, {0, table.rows()}, table, H5P_DEFAULT);
   for (std::int64_t i = 0; i < out.rows(); ++i) {
-    const std::int64_t word = indices[static_cast<std::size_t>(i % stored)];
-    require(
-        word >= 0 && word < table.rows(), ExitStatus::resource,
-        fmt::format("{}: token {} names word {} of {}: build the file again", path, i % stored, word, table.rows()));
-    std::copy_n(table.row(word), out.cols(), out.row(i));
+    std::copy_n(table.row(words[static_cast<std::size_t>(i)]), out.cols(), out.row(i));
   }
+}
+
+std::vector<std::string> read_words(const std::string& path, std::span<const std::int64_t> places) {
+  const h5::Id file = h5::open_read_only(path);
+  if (!h5::exists(file, "sequences/words")) return {};
+  return texts_at(file, "sequences/words", words_at(file, places));
+}
+
+std::vector<std::string> read_labels(const std::string& path, std::span<const std::int64_t> rows) {
+  const h5::Id file = h5::open_read_only(path);
+  if (!h5::exists(file, "labels")) return {};
+  return texts_at(file, "labels", rows);
 }
 
 template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<float>&, const Communicator&);
 template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<double>&, const Communicator&);
 template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<Bf16>&, const Communicator&);
-template void read_tokens(const std::string&, Matrix<Bf16>&);
+template void read_tokens(const std::string&, std::span<const std::int64_t>, Matrix<Bf16>&);
 template void read_knowledge_rows(const std::string&, const char*, RowRange, Matrix<F16>&, const Communicator&);
-template void read_tokens(const std::string&, Matrix<F16>&);
-template void read_tokens(const std::string&, Matrix<float>&);
-template void read_tokens(const std::string&, Matrix<double>&);
+template void read_tokens(const std::string&, std::span<const std::int64_t>, Matrix<F16>&);
+template void read_tokens(const std::string&, std::span<const std::int64_t>, Matrix<float>&);
+template void read_tokens(const std::string&, std::span<const std::int64_t>, Matrix<double>&);
 
 }  // namespace knowscale

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "comm/communicator.hpp"
 #include "core/matrix.hpp"
@@ -32,9 +34,19 @@ template <class T>
 void read_knowledge_rows(const std::string& path, const char* dataset, RowRange rows, Matrix<T>& out,
                          const Communicator& comm);
 
-// Vectors of the first out.rows() tokens of all sequences in file order (again from the first where there are
-// fewer), their first out.cols() columns. Serial.
+// Where the first `count` sequences begin in the file's list of tokens, and where the last of them ends: fewer than
+// count + 1 numbers where the file has fewer sequences. Serial.
+std::vector<std::int64_t> read_sentence_offsets(const std::string& path, std::int64_t count);
+
+// Vectors of the tokens at these places of the file's list (again from the first where there are fewer), their first
+// out.cols() columns. Serial.
 template <class T>
-void read_tokens(const std::string& path, Matrix<T>& out);
+void read_tokens(const std::string& path, std::span<const std::int64_t> places, Matrix<T>& out);
+
+// The words of tokens, likewise. Serial.
+std::vector<std::string> read_words(const std::string& path, std::span<const std::int64_t> places);
+
+// The labels of these vectors; empty where the file has none. Serial.
+std::vector<std::string> read_labels(const std::string& path, std::span<const std::int64_t> rows);
 
 }  // namespace knowscale

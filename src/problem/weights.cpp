@@ -13,8 +13,7 @@ namespace {
 template <class T>
 class WeightSource {
  public:
-  WeightSource(std::uint64_t seed, std::int64_t hidden)
-      : seed_(seed), bound_(1 / std::sqrt(static_cast<double>(hidden))) {}
+  WeightSource(std::uint64_t seed, double bound) : seed_(seed), bound_(bound) {}
 
   Matrix<T> next(std::int64_t rows, std::int64_t cols) {
     Matrix<T> matrix(rows, cols);
@@ -45,7 +44,7 @@ class WeightSource {
 template <class T>
 Seq2SeqWeights<T> make_seq2seq_weights(std::uint64_t seed, std::int64_t input_dim, std::int64_t hidden,
                                        std::int64_t output_dim) {
-  WeightSource<T> source(seed, hidden);
+  WeightSource<T> source(seed, 1 / std::sqrt(static_cast<double>(hidden)));
   Seq2SeqWeights<T> weights;
   weights.encoder = source.next_layer(input_dim, hidden);
   weights.decoder = source.next_layer(output_dim, hidden);
@@ -53,6 +52,19 @@ Seq2SeqWeights<T> make_seq2seq_weights(std::uint64_t seed, std::int64_t input_di
   return weights;
 }
 
+template <class T>
+ProjectionWeights<T> make_projection_weights(std::uint64_t seed, std::int64_t d, std::int64_t kv_width) {
+  WeightSource<T> source(seed, std::sqrt(3 / static_cast<double>(d)));
+  ProjectionWeights<T> weights;
+  weights.query = source.next(d, d);
+  weights.key = source.next(d, kv_width);
+  weights.value = source.next(d, kv_width);
+  weights.output = source.next(d, d);
+  return weights;
+}
+
+template ProjectionWeights<float> make_projection_weights(std::uint64_t, std::int64_t, std::int64_t);
+template ProjectionWeights<double> make_projection_weights(std::uint64_t, std::int64_t, std::int64_t);
 template Seq2SeqWeights<float> make_seq2seq_weights(std::uint64_t, std::int64_t, std::int64_t, std::int64_t);
 template Seq2SeqWeights<double> make_seq2seq_weights(std::uint64_t, std::int64_t, std::int64_t, std::int64_t);
 

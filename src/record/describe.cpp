@@ -9,6 +9,7 @@
 #include "problem/h5.hpp"
 #include "problem/knowledge_file.hpp"
 #include "record/console.hpp"
+#include "record/store.hpp"
 #include "record/table_file.hpp"
 
 namespace knowscale {
@@ -29,7 +30,7 @@ std::string describe_result(const std::string& path, const h5::Id& file) {
   std::string out = fmt::format("{}: knowscale result\n", path);
   for (const char* name : {"campaign", "config_hash", "knowscale_version"})
     out += fmt::format("  {:<17}  {}\n", name, h5::read_text(file, name));
-  for (const char* name : {"meta", "ceilings", "cases", "samples", "ranks", "verify"}) {
+  for (const char* name : kResultTables) {
     const Table table = read_table(file, name);
     out += fmt::format("  /{:<16}  {} rows of {} columns\n", name, table.rows(), table.columns.size());
   }

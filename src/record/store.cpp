@@ -229,8 +229,7 @@ void ResultStore::assemble() {
   if (!complete_) {
     write_durable_file(path_, [&](hid_t file) {
       write_header(file, header_);
-      for (const char* table : {"meta", "ceilings", "cases", "samples", "ranks", "verify"})
-        write_table(file, read(table));
+      for (const char* table : kResultTables) write_table(file, read(table));
       for (const std::int64_t number : finished_) copy_io(h5::open_read_only(case_part(number)), file);
     });
     complete_ = true;

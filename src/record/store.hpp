@@ -8,6 +8,7 @@
 // builds FILE.h5 from the parts by copy in the same way and then removes the folder.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <set>
 #include <span>
@@ -20,7 +21,12 @@
 
 namespace knowscale {
 
-inline constexpr std::int64_t kSchemaVersion = 3;  // 2: query_block, key_block; 3: how ranks exchange
+// 2: query_block, key_block; 3: how ranks exchange; 4: sequences, /symmetry, /attended
+inline constexpr std::int64_t kSchemaVersion = 4;
+
+// The tables of a result file.
+inline constexpr std::array kResultTables = {"meta",  "ceilings", "cases",    "samples",
+                                             "ranks", "verify",   "symmetry", "attended"};
 
 // Root attributes; `config_hash` decides whether an existing file or folder is of this campaign.
 struct ResultHeader {
@@ -30,7 +36,7 @@ struct ResultHeader {
 
 // /io/<case>/<name>: an input or output of a case in f64, in the order of the whole problem.
 struct KeptMatrix {
-  std::string name;  // queries, keys, values, output
+  std::string name;  // queries, keys, values, output, lengths; weights of projections
   Matrix<double> values;
 };
 

@@ -59,19 +59,7 @@ ColumnValues read_values(const h5::Id& dataset) {
       h5::check(H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), h5::file_name(dataset), "read a column");
   };
   switch (H5Tget_class(type)) {
-    case H5T_STRING: {
-      require(H5Tis_variable_str(type) == 0, ExitStatus::resource,
-              h5::file_name(dataset) + ": a column has texts of variable length, which knowscale does not write");
-      const std::size_t width = H5Tget_size(type);
-      std::string packed(width * rows, '\0');
-      read(type, packed.data());
-      std::vector<std::string> values;
-      for (std::size_t i = 0; i < rows; ++i) {
-        const char* begin = packed.data() + i * width;
-        values.emplace_back(begin, strnlen(begin, width));
-      }
-      return values;
-    }
+    case H5T_STRING: return h5::read_texts(dataset);
     case H5T_INTEGER: {
       std::vector<std::int64_t> values(rows);
       read(H5T_NATIVE_INT64, values.data());

@@ -104,6 +104,13 @@ class Section {
     return values[0];
   }
 
+  bool flag(const char* key) const {
+    const toml::node* node = find(key);
+    if (node == nullptr) return false;
+    if (!node->is_boolean()) refuse_value(key, *node, "give true or false");
+    return *node->value<bool>();
+  }
+
   std::string text(const char* key, const std::string& otherwise) const {
     const std::vector<std::string> values = texts(key, {otherwise});
     if (values.size() != 1) refuse_value(key, *find(key), "give one name, not a list");
@@ -116,35 +123,35 @@ class Section {
   std::string name_;
 };
 
-std::vector<Precision> read_precisions(const Section& section) {
-  return section.list<Precision>("precision", {Precision::f32}, "\"f32\", \"f64\", \"bf16\" or \"f16\"",
-                                 [](const toml::node& node) -> std::optional<Precision> {
-                                   for (const Precision precision : kPrecisions) {
-                                     if (node.value<std::string>() == std::string(name_of(precision))) return precision;
-                                   }
-                                   return std::nullopt;
-                                 });
-}
-
 std::vector<KnowledgeSize> read_sizes(const Section& section) {
-  return section.list<KnowledgeSize>("m", {}, "a whole number of at least 1, or \"all\"",
+  return section.list<KnowledgeSize>("m", {}, "a whole number of at least 0, or \"all\"",
                                      [](const toml::node& node) -> std::optional<KnowledgeSize> {
                                        if (node.value<std::string>() == "all") return AllVectors{};
                                        const auto count = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
-                                       if (count && *count >= 1) return *count;
+                                       if (count && *count >= 0) return *count;
                                        return std::nullopt;
                                      });
 }
 
-std::vector<Placement> read_placements(const Section& section) {
-  return section.list<Placement>(
-      "placement", {Placement::natural}, "\"natural\", \"replicated\" or \"sharded\"",
-      [](const toml::node& node) -> std::optional<Placement> {
-        for (const Placement placement : {Placement::natural, Placement::replicated, Placement::sharded}) {
-          if (node.value<std::string>() == std::string(name_of(placement))) return placement;
-        }
-        return std::nullopt;
-      });
+// A list of values of an enumeration, by their names.
+template <class Value>
+std::vector<Value> read_named(const Section& section, const char* key, const std::vector<Value>& all) {
+  std::string names;
+  for (const Value value : all) {
+    names += fmt::format("{}\"{}\"", names.empty() ? "" : value == all.back() ? " or " : ", ", name_of(value));
+  }
+  return section.list<Value>(key, {all.front()}, names, [&](const toml::node& node) -> std::optional<Value> {
+    for (const Value value : all) {
+      if (node.value<std::string>() == std::string(name_of(value))) return value;
+    }
+    return std::nullopt;
+  });
+}
+
+std::vector<bool> read_flags(const Section& section, const char* key) {
+  return section.list<bool>(key, {false}, "true or false", [](const toml::node& node) {
+    return node.is_boolean() ? node.value<bool>() : std::nullopt;
+  });
 }
 
 RankList read_ranks(const Section& section) {
@@ -182,7 +189,7 @@ Study read_study(const toml::table& table, const std::string& path, std::size_t 
   study.model = section.texts("model", {});
   study.kernel = section.texts("kernel", {"simd"});
   study.reduction = section.texts("reduction", {"packed"});
-  study.precision = read_precisions(section);
+  study.precision = read_named<Precision>(section, "precision", {kPrecisions.begin(), kPrecisions.end()});
   study.n = section.integers("n", {512}, 1);
   study.m = read_sizes(section);
   study.d = section.integers("d", {0}, 1);
@@ -192,10 +199,14 @@ Study read_study(const toml::table& table, const std::string& path, std::size_t 
   study.batch = section.integers("batch", {1}, 1);
   study.query_block = section.integers("query_block", {0}, 1);
   study.key_block = section.integers("key_block", {0}, 1);
-  study.placement = read_placements(section);
-  study.overlap = section.list<bool>("overlap", {false}, "true or false", [](const toml::node& node) {
-    return node.is_boolean() ? node.value<bool>() : std::nullopt;
-  });
+  study.placement =
+      read_named<Placement>(section, "placement", {Placement::natural, Placement::replicated, Placement::sharded});
+  study.overlap = read_flags(section, "overlap");
+  study.causal = read_flags(section, "causal");
+  study.sequence = read_named<Placement>(section, "sequence", {Placement::replicated, Placement::sharded});
+  study.lengths = read_named<Lengths>(section, "lengths", {Lengths::equal, Lengths::random, Lengths::sentences});
+  study.top_k = section.integer("top_k", 0, 0);
+  study.symmetry = section.flag("symmetry");
   study.query_tile = section.integers("query_tile", {0}, 1);
   study.chunk = section.integers("chunk", {ReductionOptions{}.chunk}, 1);
   study.node_size = section.integers("node_size", {0}, 1);

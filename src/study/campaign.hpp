@@ -39,8 +39,13 @@ struct Study {
       node_size;  // query_tile 0: by the cost model; node_size 0: of the launch
   std::vector<KnowledgeSize> m;
   std::vector<double> scale;  // 0: 1 / sqrt(head dimension)
+  std::vector<bool> causal;
+  std::vector<Placement> sequence;  // of the tokens: replicated or sharded
+  std::vector<Lengths> lengths;
   RankList ranks;
   Scaling scaling = Scaling::strong;
+  std::int64_t top_k = 0;
+  bool symmetry = false;
 };
 
 struct Campaign {

@@ -7,10 +7,12 @@
 
 #include "comm/message_count.hpp"
 #include "problem/sequence.hpp"
+#include "problem/weights.hpp"
 #include "record/environment.hpp"
 #include "study/choose.hpp"
 #include "study/interrupt.hpp"
 #include "study/memory.hpp"
+#include "study/oracle_formula.hpp"
 
 namespace knowscale {
 namespace {
@@ -42,11 +44,18 @@ Traffic count_once(const Communicator& comm, PreparedModel<T>& prepared) {
   return {sent[0], sent[1]};
 }
 
-std::string reason_of(const Verification& verification, const Bound& bound) {
-  if (!verification.passed()) {
-    return fmt::format("error {:.3g} exceeds the bound {:.3g}", verification.error, verification.bound);
+std::string reason_of(const CaseResult& result) {
+  if (!result.verification.passed()) {
+    return fmt::format("error {:.3g} exceeds the bound {:.3g}", result.verification.error, result.verification.bound);
   }
-  if (bound.fraction > 1) return fmt::format("{:.0f} % of the measured {} rate", 100 * bound.fraction, bound.name);
+  for (const SymmetryCheck& check : result.symmetries) {
+    if (check.passed()) continue;
+    return fmt::format("symmetry \"{}\" should be {} but its error is {:.3g}, bound {:.3g}", name_of(check.symmetry),
+                       check.should_keep ? "kept" : "broken", check.error, check.bound);
+  }
+  if (result.bound.fraction > 1) {
+    return fmt::format("{:.0f} % of the measured {} rate", 100 * result.bound.fraction, result.bound.name);
+  }
   return "";
 }
 
@@ -62,7 +71,7 @@ std::vector<RankInfo> gather_ranks(const Communicator& comm, std::int64_t rows) 
 // Memory that keeping inputs and output takes on the root: the matrices in f64, and the file's image of them.
 double kept_bytes(const Case& c) {
   const double knowledge = 2 * static_cast<double>(c.m) * static_cast<double>(c.knowledge_dim());
-  const double sequences = 2 * static_cast<double>(c.batch * c.n) * static_cast<double>(c.d);
+  const double sequences = 2 * static_cast<double>(c.tokens()) * static_cast<double>(c.d);
   return 3 * sizeof(double) * (knowledge + sequences);
 }
 
@@ -77,15 +86,39 @@ Matrix<double> widened(MatrixView<T> matrix) {
 template <class T>
 std::vector<KeptMatrix> gather_io(const Problem<T>& problem, const Output<Accumulator<T>>& output) {
   const Communicator& comm = problem.comm;
-  const std::int64_t rows = problem.queries.rows;
-  const bool replicated = comm.allreduce(output.rows.size(), Combine::sum) == rows * comm.size();
+  const Case& c = problem.c;
+  const bool replicated = comm.allreduce(output.rows.size(), Combine::sum) == c.tokens() * comm.size();
   const auto gathered = [&](auto own) { return comm.gather_rows<double>(widened(own).view()); };
   std::vector<KeptMatrix> kept;
-  kept.push_back({"queries", widened(problem.queries)});
+  kept.push_back({"queries", tokens_on_every_rank(problem)});
   kept.push_back({"keys", gathered(problem.knowledge.keys.view())});
   kept.push_back({"values", gathered(problem.knowledge.values())});
   kept.push_back({"output", replicated ? widened(output.values) : gathered(output.values)});
+  Matrix<double> lengths(c.batch, 1);
+  const std::vector<RowRange> sequences = c.sequences();
+  std::transform(sequences.begin(), sequences.end(), lengths.data(),
+                 [](const RowRange& sequence) { return static_cast<double>(sequence.size()); });
+  kept.push_back({"lengths", std::move(lengths)});
+  if (c.projected) {
+    const auto weights = make_projection_weights<Accumulator<T>>(c.seed, c.d, c.kv_heads * c.head_dim());
+    kept.push_back({"query_weights", widened(weights.query.view())});
+    kept.push_back({"key_weights", widened(weights.key.view())});
+    kept.push_back({"value_weights", widened(weights.value.view())});
+    kept.push_back({"output_weights", widened(weights.output.view())});
+  }
   return kept;
+}
+
+// So many rows of /attended a case at most.
+constexpr std::int64_t kAttendedRows = 100000;
+
+// The first tokens, as many as fit the record.
+template <class T>
+std::vector<Attended> find_attended(const Problem<T>& problem, const Structure& structure) {
+  const Case& c = problem.c;
+  if (c.top_k == 0) return {};
+  const std::int64_t tokens = std::clamp<std::int64_t>(kAttendedRows / (c.heads * c.top_k), 1, c.tokens());
+  return most_attended(problem, structure, c.top_k, tokens);
 }
 
 }  // namespace
@@ -95,7 +128,7 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
                     const Backend<T>& backend) {
   CaseResult result;
   result.ran = c;
-  comm.together([&] { result.cost = model.cost(c, backend); });
+  comm.together([&] { result.cost = cost_of(c, model.structure, backend); });
   if (context.keep_io) result.cost.state_bytes += kept_bytes(c);
   require_memory(comm, c, result.cost);
   reset_peak_memory();
@@ -118,9 +151,13 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   if (context.count_messages) result.counted = count_once(comm, *prepared);
   result.ranks = gather_ranks(comm, knowledge.rows.size());
   const Output<Accumulator<T>> output = prepared->output();
-  result.verification = verify_output(problem, output, model.attends, *context.lstm_oracle);
+  result.verification = verify_output(problem, output, model.structure.recurrent, *context.lstm_oracle);
   result.bound = hold_against_ceilings(problem, result.cost, result.measurement.seconds.median, *context.ceilings);
-  result.reason = reason_of(result.verification, result.bound);
+  if (c.symmetry) {
+    result.symmetries = check_symmetries<T>(small_for_symmetries(c), comm, threads, model, backend);
+  }
+  result.attended = find_attended(problem, model.structure);
+  result.reason = reason_of(result);
   int valid = result.reason.empty() ? 1 : 0;
   comm.broadcast(std::span<int>(&valid, 1));
   result.valid = valid == 1;
@@ -138,12 +175,15 @@ CaseResult run_case(const Case& asked, const CaseContext& context, const Communi
 }
 
 std::string case_label(const Case& c) {
-  const std::string method = c.kernel == kUnused ? fmt::format("{} H {}", c.model, c.hidden)
-                                                 : fmt::format("{}/{}/{}", c.model, c.kernel, c.reduction);
+  const std::string method = c.hidden > 0          ? fmt::format("{} H {}", c.model, c.hidden)
+                             : c.kernel == kUnused ? c.model
+                                                   : fmt::format("{}/{}/{}", c.model, c.kernel, c.reduction);
   const std::string tile = c.options.query_tile == 0 ? "" : fmt::format(" in tiles of {}", c.options.query_tile);
-  return fmt::format("{}: {}{}{} {}, n {} x m {} x d {}, batch {}, {} rank{} x {} thread{}", c.study, method,
+  const std::string lengths = c.lengths == Lengths::equal ? "" : fmt::format(" of {} lengths", name_of(c.lengths));
+  return fmt::format("{}: {}{}{}{}{} {}, n {} x m {} x d {}, batch {}{}, {} rank{} x {} thread{}", c.study, method,
+                     c.causal ? " causal" : "", c.sequence == Placement::sharded ? " sharded sequence" : "",
                      c.options.overlap ? " overlapped" : "", tile, name_of(c.precision), c.n, c.m, c.d, c.batch,
-                     c.ranks, c.ranks == 1 ? "" : "s", c.threads, c.threads == 1 ? "" : "s");
+                     lengths, c.ranks, c.ranks == 1 ? "" : "s", c.threads, c.threads == 1 ? "" : "s");
 }
 
 template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<float>&,

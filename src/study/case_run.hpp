@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "models/attended.hpp"
+#include "models/symmetry.hpp"
 #include "record/store.hpp"
 #include "record/table.hpp"
 #include "study/campaign.hpp"
@@ -48,6 +50,8 @@ struct CaseResult {
   Cost cost;
   Bound bound;
   Verification verification;
+  std::vector<SymmetryCheck> symmetries;  // where the case asks for them, of small_for_symmetries()
+  std::vector<Attended> attended;         // where it asks for top_k
   std::vector<RankInfo> ranks;
   std::vector<KeptMatrix> kept;
 };
@@ -61,7 +65,8 @@ template <class T>
 CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm, const Model<T>& model,
                     const Backend<T>& backend);
 
-// Its rows of /cases, /samples, /ranks and /verify. c: as the campaign asked.
+// Its rows of /cases, /samples, /ranks, /verify, /symmetry and /attended. c: as the campaign asked. Reads words and
+// labels of a knowledge-set file. Throws as inspect_knowledge_file.
 std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int64_t launch);
 
 // "strong: knowledge/blas/packed f32, n 512 x m 65536 x d 64, 2 ranks x 1 threads".

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The result file's columns, each named, with its units, in one place.
+#include <algorithm>
 #include <limits>
 #include <utility>
 
+#include "problem/sequence.hpp"
 #include "study/case_run.hpp"
 
 namespace knowscale {
@@ -41,7 +43,7 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(
       integer("node_size", "ranks of a node, which share memory in hierarchical; 0: not heeded", c.options.node_size));
   columns.push_back(text("precision", "number format", std::string(name_of(c.precision))));
-  columns.push_back(integer("n", "queries a sequence", c.n));
+  columns.push_back(integer("n", "tokens of a sequence at most", c.n));
   columns.push_back(integer("m", "knowledge vectors of the whole set", c.m));
   columns.push_back(integer("d", "width of a query", c.d));
   columns.push_back(integer("heads", "query heads", c.heads));
@@ -49,6 +51,17 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(integer("hidden", "hidden size of the LSTM", c.hidden));
   columns.push_back(real("scale", "1", "factor of the scores, b", c.scale));
   columns.push_back(integer("batch", "sequences", c.batch));
+  columns.push_back(text("lengths", "of the sequences: equal (n), random (1 to n) or sentences (of the knowledge file)",
+                         std::string(name_of(c.lengths))));
+  columns.push_back(integer("tokens", "of all sequences", c.tokens()));
+  const Structure& structure = model_by_name<float>(c.model).structure;
+  columns.push_back(text("causal", "tokens see none behind them: yes or no",
+                         !structure.sees_sequence() ? std::string(kUnused)
+                         : c.causal                 ? "yes"
+                                                    : "no"));
+  columns.push_back(text("sequence", "where the tokens lie: replicated or sharded", std::string(name_of(c.sequence))));
+  columns.push_back(integer("reused", "sequences that share what was made of the knowledge once; 0: nothing is",
+                            structure.reuses() ? c.batch : 0));
   columns.push_back(
       integer("query_block", "queries that the kernel works on at a time, 0: its choice", c.tiles.queries));
   columns.push_back(integer("key_block", "keys that the kernel works on at a time, 0: its choice", c.tiles.keys));
@@ -153,6 +166,68 @@ Table ranks_table(const Case& c, const CaseResult& result, std::int64_t launch) 
            {"peak_memory", "B", "largest resident memory during the case", memory}}};
 }
 
+Table symmetry_table(const Case& c, const CaseResult& result) {
+  const std::size_t count = result.symmetries.size();
+  const Case small = small_for_symmetries(c);
+  Texts names, expected;
+  Reals errors, bounds;
+  Ints passed;
+  for (const SymmetryCheck& check : result.symmetries) {
+    names.emplace_back(name_of(check.symmetry));
+    expected.emplace_back(check.should_keep ? "keeps" : "breaks");
+    errors.push_back(check.error);
+    bounds.push_back(check.bound);
+    passed.push_back(check.passed() ? 1 : 0);
+  }
+  return {"symmetry",
+          {{"case", "1", "number of the case", Ints(count, c.number)},
+           {"symmetry", "", "what was done to the inputs, or to how the work is divided", names},
+           {"expected", "", "what the theory says that the model does: keeps or breaks", expected},
+           {"error", "1", "largest difference over the largest output component", errors},
+           {"bound", "1", "kept at or under it, broken far above", bounds},
+           {"roundoff", "1", "unit roundoff of the sums", Reals(count, unit_roundoff(c.precision))},
+           {"n", "1", "tokens of a sequence, of the small problem that it was checked on", Ints(count, small.n)},
+           {"m", "1", "its knowledge vectors", Ints(count, small.m)},
+           {"d", "1", "its width", Ints(count, small.d)},
+           {"heads", "1", "its query heads", Ints(count, small.heads)},
+           {"kv_heads", "1", "its key/value heads", Ints(count, small.kv_heads)},
+           {"batch", "1", "its sequences", Ints(count, small.batch)},
+           {"passed", "1", "1: as expected", passed}}};
+}
+
+Table attended_table(const Case& c, const CaseResult& result) {
+  const std::size_t count = result.attended.size();
+  const std::vector<RowRange> sequences = c.sequences();
+  std::vector<std::string> words;
+  Ints sequence, token, head, place, vector;
+  Reals weight;
+  Texts word, label;
+  if (count > 0) words = token_words(c);
+  for (const Attended& one : result.attended) {
+    const auto at =
+        std::find_if(sequences.begin(), sequences.end(), [&](const RowRange& range) { return one.token < range.end; });
+    sequence.push_back(at - sequences.begin());
+    token.push_back(one.token - at->begin);
+    word.push_back(words.empty() ? "" : words[static_cast<std::size_t>(one.token)]);
+    head.push_back(one.head);
+    place.push_back(one.place);
+    vector.push_back(one.vector);
+    weight.push_back(one.weight);
+  }
+  if (count > 0) label = knowledge_labels(c, vector);
+  label.resize(count);
+  return {"attended",
+          {{"case", "1", "number of the case", Ints(count, c.number)},
+           {"sequence", "1", "sequence of the batch, from 0", sequence},
+           {"token", "1", "token of the sequence, from 0", token},
+           {"word", "", "its word, empty where the set has none", word},
+           {"head", "1", "query head, from 0", head},
+           {"place", "1", "place among the attended vectors, from 1", place},
+           {"vector", "1", "row of the knowledge set", vector},
+           {"weight", "1", "its weight under the softmax", weight},
+           {"label", "", "its label, empty where the set has none", label}}};
+}
+
 }  // namespace
 
 std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int64_t launch) {
@@ -167,7 +242,8 @@ std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int
       {integer("case", "number of the case", c.number), text("check", "what was compared", result.verification.check),
        real("error", "1", "relative error", result.verification.error),
        real("bound", "1", "bound of the error", result.verification.bound)}};
-  return {cases, samples_table(c, result, launch), ranks_table(c, result, launch), verify};
+  return {cases,  samples_table(c, result, launch),   ranks_table(c, result, launch),
+          verify, symmetry_table(result.ran, result), attended_table(result.ran, result)};
 }
 
 }  // namespace knowscale

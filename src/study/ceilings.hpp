@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
-#include "models/model.hpp"
+#include "models/cost.hpp"
 #include "record/table.hpp"
 
 namespace knowscale {

@@ -17,9 +17,10 @@ constexpr double kWorthwhile = 0.99;
 // Formulas do not depend on the precision but through the shape.
 using Entry = Reduction<float>;
 
-double exchange_seconds(const Entry& reduction, ReductionShape shape, const ExchangeRates& rates) {
-  shape.options.placement = reduction.placement(shape.options.placement);
-  return predicted_seconds(cost_of(reduction, shape), rates);
+double exchange_seconds(const Case& c, const Entry* reduction, const ExchangeRates& rates) {
+  Case placed = c;
+  if (reduction != nullptr) placed.options.placement = reduction->placement(placed.options.placement);
+  return predicted_seconds(exchange_of(placed, model_by_name<float>(c.model).structure, reduction), rates);
 }
 
 // The queries a tile for which compute, what exchange it does not hide, and the last tile's exchange end first: with k
@@ -27,18 +28,19 @@ double exchange_seconds(const Entry& reduction, ReductionShape shape, const Exch
 // this machine can hide at all, and each tile reads the shard again.
 std::int64_t best_tile(const Case& c, const Entry& reduction, const Cost& cost, const Ceilings& ceilings) {
   const ExchangeRates rates = ceilings.exchange_rates(c);
-  ReductionShape shape = reduction_shape(c);
-  std::int64_t best = shape.queries;
+  const std::int64_t queries = c.tokens();
+  std::int64_t best = queries;
   double shortest = std::numeric_limits<double>::infinity();
-  for (std::int64_t tiles = 1; tiles == 1 || shape.queries / tiles >= kLeastTile; tiles *= 2) {
-    shape.options.query_tile = (shape.queries + tiles - 1) / tiles;
-    const double count = static_cast<double>(tiles), all = exchange_seconds(reduction, shape, rates);
+  for (std::int64_t tiles = 1; tiles == 1 || queries / tiles >= kLeastTile; tiles *= 2) {
+    Case tiled = c;
+    tiled.options.query_tile = (queries + tiles - 1) / tiles;
+    const double count = static_cast<double>(tiles), all = exchange_seconds(tiled, &reduction, rates);
     const double compute = ceilings.compute_seconds(c, cost, count);
     const double seconds =
         compute + (count - 1) / count * std::max(all - compute, (1 - rates.overlap) * all) + all / count;
     if (seconds >= kWorthwhile * shortest) continue;
     shortest = seconds;
-    best = shape.options.query_tile;
+    best = tiled.options.query_tile;
   }
   return best;
 }
@@ -49,7 +51,7 @@ const Entry& best_reduction(const Case& c, const ExchangeRates& rates) {
   for (const Entry& reduction : reductions<float>()) {
     Case with = c;
     use_reduction(with, reduction, c.options);
-    const double seconds = exchange_seconds(reduction, reduction_shape(with), rates);
+    const double seconds = exchange_seconds(with, &reduction, rates);
     if (seconds >= shortest) continue;
     shortest = seconds;
     best = &reduction;
@@ -61,18 +63,22 @@ const Entry& best_reduction(const Case& c, const ExchangeRates& rates) {
 
 Choice choose(const Case& c, const Ceilings& ceilings) {
   Choice choice = {c, 0};
-  if (c.reduction == kUnused) return choice;
+  const Structure& structure = model_by_name<float>(c.model).structure;
+  if (structure.recurrent) return choice;
   Case& chosen = choice.c;
   const ExchangeRates rates = ceilings.exchange_rates(c);
+  if (!structure.attends()) {
+    choice.exchange_seconds = exchange_seconds(c, nullptr, rates);
+    return choice;
+  }
   const Entry& reduction = c.reduction == kAutomatic ? best_reduction(c, rates) : reduction_by_name<float>(c.reduction);
   use_reduction(chosen, reduction, c.options);
   if (chosen.options.overlap && reduction.heeds.tiled && chosen.options.query_tile == 0) {
-    const Cost cost = with_type_of(chosen.precision, [&]<class T>(T) {
-      return model_by_name<T>(chosen.model).cost(chosen, backend_of<T>(chosen));
-    });
+    const Cost cost =
+        with_type_of(chosen.precision, [&]<class T>(T) { return cost_of(chosen, structure, backend_of<T>(chosen)); });
     chosen.options.query_tile = best_tile(chosen, reduction, cost, ceilings);
   }
-  choice.exchange_seconds = exchange_seconds(reduction, reduction_shape(chosen), rates);
+  choice.exchange_seconds = exchange_seconds(chosen, &reduction, rates);
   return choice;
 }
 

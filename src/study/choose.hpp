@@ -10,7 +10,7 @@ namespace knowscale {
 // What is run, and what the model expects of it.
 struct Choice {
   Case c;                       // no reduction `auto`; a query tile where exchange is overlapped
-  double exchange_seconds = 0;  // predicted, nothing hidden; 0 for a model without reduction
+  double exchange_seconds = 0;  // predicted, nothing hidden; 0 for the LSTM
 };
 
 // Decides for `c`, which attends or not. `ceilings` must have been measured for its ranks and threads.

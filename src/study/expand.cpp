@@ -10,6 +10,7 @@
 #include <set>
 
 #include "core/error.hpp"
+#include "core/random.hpp"
 #include "study/names.hpp"
 
 namespace knowscale {
@@ -87,11 +88,12 @@ std::vector<int> rank_counts(const Study& study, const ExpansionContext& context
 
 // All that decides a case's result, as text.
 std::string describe(const Case& c) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}", c.study, c.knowledge,
-                     c.model, c.kernel, c.reduction, name_of(c.precision), c.n, c.m, c.d, c.heads, c.kv_heads, c.hidden,
-                     c.scale, c.batch, c.ranks, c.threads, name_of(c.scaling), c.seed, c.tiles.queries, c.tiles.keys,
-                     name_of(c.options.placement), c.options.overlap, c.options.query_tile, c.options.chunk,
-                     c.options.node_size);
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+                     c.study, c.knowledge, c.model, c.kernel, c.reduction, name_of(c.precision), c.n, c.m, c.d, c.heads,
+                     c.kv_heads, c.hidden, c.scale, c.batch, c.ranks, c.threads, name_of(c.scaling), c.seed,
+                     c.tiles.queries, c.tiles.keys, name_of(c.options.placement), c.options.overlap,
+                     c.options.query_tile, c.options.chunk, c.options.node_size, c.causal, name_of(c.sequence),
+                     fmt::join(c.unequal, ","), c.top_k, c.symmetry);
 }
 
 // Expands one study into the cases it stands for, without numbers.
@@ -122,20 +124,26 @@ class Expansion {
   void expand_knowledge(const std::string& knowledge) {
     const auto& generators = context_.names.generators;
     const bool generated = std::find(generators.begin(), generators.end(), knowledge) != generators.end();
-    const KnowledgeExtent extent = generated ? KnowledgeExtent{knowledge, 0, 0} : context_.open_knowledge(knowledge);
-    base_.knowledge = extent.path;
+    const KnowledgeExtent extent = generated ? KnowledgeExtent{knowledge, 0, 0, 0} : context_.open_knowledge(knowledge);
     for (const std::string& name : study_.model) {
       const ModelTraits& model = known(study_, "model", name, context_.names.models);
+      const Structure& structure = model.structure;
       base_.model = name;
-      for (const std::string& kernel : model.attends ? study_.kernel : unused()) {
-        for (const std::string& reduction : model.attends ? study_.reduction : unused()) {
+      base_.projected = structure.projected;
+      base_.knowledge = structure.reads_knowledge() || extent.count > 0 ? extent.path : std::string(kUnused);
+      for (const std::string& kernel : structure.attends() ? study_.kernel : unused()) {
+        for (const std::string& reduction : structure.attends() ? study_.reduction : unused()) {
           for (const Precision precision : study_.precision) {
             require_precision(study_, "model", model, precision);
-            if (model.attends) {
+            if (precision == Precision::f16 && extent.path == "large_scores") {
+              refuse(study_,
+                     "knowledge large_scores has numbers beyond 65504, which f16 does not hold: use bf16 or f32");
+            }
+            if (structure.attends()) {
               require_precision(study_, "kernel", known(study_, "kernel", kernel, context_.names.kernels), precision);
             }
             base_.kernel = kernel;
-            tiled_ = model.attends && known(study_, "kernel", kernel, context_.names.kernels).tiled;
+            tiled_ = structure.attends() && known(study_, "kernel", kernel, context_.names.kernels).tiled;
             base_.reduction = reduction;
             base_.precision = precision;
             expand_options(model, extent);
@@ -146,9 +154,12 @@ class Expansion {
   }
 
   void expand_options(const ModelTraits& model, const KnowledgeExtent& extent) {
-    if (!model.attends) {
-      base_.options = heeded({}, {.tiled = false});
-      return expand_sizes(model, extent);
+    if (!model.structure.attends()) {
+      for (const Placement placement : study_.placement) {
+        base_.options = heeded({.placement = placement}, {.tiled = false});
+        expand_sizes(model, extent);
+      }
+      return;
     }
     const HeededOptions heeds = known(study_, "reduction", base_.reduction, context_.names.reductions).heeds;
     for (const ReductionOptions& options : reduction_options(study_)) {
@@ -158,23 +169,74 @@ class Expansion {
     }
   }
 
+  // How many vectors the model is given; 0 where it reads none.
+  std::vector<KnowledgeSize> sizes(const ModelTraits& model, const KnowledgeExtent& extent) const {
+    if (!model.structure.reads_knowledge()) return {std::int64_t{0}};
+    if (!study_.m.empty()) return study_.m;
+    if (extent.count > 0) return {AllVectors{}};
+    return {kDefaultVectors};
+  }
+
   void expand_sizes(const ModelTraits& model, const KnowledgeExtent& extent) {
-    const std::vector<KnowledgeSize> sizes = !study_.m.empty()  ? study_.m
-                                             : extent.count > 0 ? std::vector<KnowledgeSize>{AllVectors{}}
-                                                                : std::vector<KnowledgeSize>{kDefaultVectors};
-    for (const KnowledgeSize& size : sizes) {
+    for (const KnowledgeSize& size : sizes(model, extent)) {
+      base_.m = vectors(size, extent);
+      if (base_.m == 0 && model.structure.reads_knowledge()) {
+        refuse(study_, fmt::format("m = 0, but model \"{}\" reads the knowledge: give at least 1 vector", model.name));
+      }
       for (const std::int64_t n : study_.n) {
         for (const std::int64_t d : study_.d) {
           for (const std::int64_t batch : study_.batch) {
-            base_.m = vectors(size, extent);
             base_.n = n;
             base_.d = d != 0 ? d : extent.dimension != 0 ? extent.dimension : kDefaultWidth;
             base_.batch = batch;
-            expand_heads(model, extent);
+            expand_sequences(model, extent);
           }
         }
       }
     }
+  }
+
+  void expand_sequences(const ModelTraits& model, const KnowledgeExtent& extent) {
+    for (const Lengths lengths : study_.lengths) {
+      base_.lengths = lengths;
+      base_.unequal = sequence_lengths(extent);
+      for (const Placement sequence : study_.sequence) {
+        for (const bool causal : study_.causal) {
+          if (causal && !model.structure.sees_sequence()) {
+            refuse(study_,
+                   fmt::format("causal = true, but model \"{}\" has no tokens that attend to tokens: put it in a "
+                               "study of its own without causal",
+                               model.name));
+          }
+          base_.sequence = sequence;
+          base_.causal = causal;
+          expand_heads(model, extent);
+        }
+      }
+    }
+  }
+
+  // Tokens of each sequence; none where all have n.
+  std::vector<std::int64_t> sequence_lengths(const KnowledgeExtent& extent) const {
+    const Case& c = base_;
+    std::vector<std::int64_t> lengths;
+    if (c.lengths == Lengths::random) {  // the first is the longest
+      for (std::int64_t b = 0; b < c.batch; ++b) {
+        const std::uint64_t word = random_words(c.seed, Stream::lengths, static_cast<std::uint64_t>(b), 0)[0];
+        lengths.push_back(b == 0 ? c.n : 1 + static_cast<std::int64_t>(word % static_cast<std::uint64_t>(c.n)));
+      }
+    }
+    if (c.lengths == Lengths::sentences) {
+      if (extent.sequences == 0) {
+        refuse(study_, fmt::format("lengths = \"sentences\", but {} has no sentences: use \"equal\" or \"random\"",
+                                   extent.path));
+      }
+      const std::vector<std::int64_t> sentences = context_.sentence_lengths(extent.path, c.batch);
+      for (std::int64_t b = 0; b < c.batch; ++b) {
+        lengths.push_back(std::min(sentences[static_cast<std::size_t>(b) % sentences.size()], c.n));
+      }
+    }
+    return lengths;
   }
 
   std::int64_t vectors(const KnowledgeSize& size, const KnowledgeExtent& extent) const {
@@ -187,12 +249,19 @@ class Expansion {
   }
 
   void expand_heads(const ModelTraits& model, const KnowledgeExtent& extent) {
-    if (!model.attends) {
+    const Structure& structure = model.structure;
+    base_.top_k = structure.sees_knowledge() ? study_.top_k : 0;
+    if (base_.top_k > base_.m) {
+      refuse(study_,
+             fmt::format("top_k = {}, but the knowledge has m = {} vectors: use at most that", base_.top_k, base_.m));
+    }
+    base_.symmetry = study_.symmetry;
+    if (!structure.heads) {
       base_.heads = base_.kv_heads = 0;
       base_.scale = 0;
       base_.tiles = {};
-      for (const std::int64_t hidden : model.recurrent ? study_.hidden : std::vector<std::int64_t>{0}) {
-        base_.hidden = model.recurrent && hidden == 0 ? base_.d : hidden;
+      for (const std::int64_t hidden : study_.hidden) {
+        base_.hidden = hidden == 0 ? base_.d : hidden;
         expand_ranks(extent);
       }
       return;
@@ -204,7 +273,9 @@ class Expansion {
           base_.heads = heads;
           base_.kv_heads = kv_heads;
           require_heads_fit();
-          base_.scale = scale != 0 ? scale : 1 / std::sqrt(static_cast<double>(base_.head_dim()));
+          base_.scale = !structure.attends() ? 0
+                        : scale != 0         ? scale
+                                             : 1 / std::sqrt(static_cast<double>(base_.head_dim()));
           expand_tiles(extent);
         }
       }
@@ -248,6 +319,11 @@ class Expansion {
     product(study_, "bytes of the knowledge, m x d x 16", product(study_, "m x d", c.m, c.d), 16);
     product(study_, "bytes of the queries, n x batch x d x 16",
             product(study_, "n x batch x d", product(study_, "n x batch", c.n, c.batch), c.d), 16);
+    if (c.sequence == Placement::sharded && c.tokens() < c.ranks) {
+      refuse(study_, fmt::format("sequence = \"sharded\" with {} token{} in all on {} ranks: use at most {} ranks, or "
+                                 "longer or more sequences",
+                                 c.tokens(), c.tokens() == 1 ? "" : "s", c.ranks, c.tokens()));
+    }
     if (c.hidden > 0)
       product(study_, "weights, hidden x hidden x 64", product(study_, "hidden x hidden", c.hidden, c.hidden), 64);
     if (extent.count == 0) return;

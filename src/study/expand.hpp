@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "models/model.hpp"
 #include "problem/case.hpp"
 #include "study/campaign.hpp"
 
@@ -17,8 +18,7 @@ namespace knowscale {
 // What names may stand in a campaign.
 struct ModelTraits {
   std::string name;
-  bool attends = false;               // uses kernel, reduction, heads, scale
-  bool recurrent = false;             // uses hidden
+  Structure structure;
   std::vector<Precision> precisions;  // that it can store numbers in
 };
 struct KernelTraits {
@@ -52,6 +52,7 @@ struct KnowledgeExtent {
   std::string path;  // as found
   std::int64_t count = 0;
   std::int64_t dimension = 0;
+  std::int64_t sequences = 0;
 };
 
 // What expansion has to know about this build, the launch and the files.
@@ -62,6 +63,8 @@ struct ExpansionContext {
   int cores_a_rank = 1;                                               // what threads = 0 means
   std::optional<std::vector<std::int64_t>> ranks_override;            // --ranks
   std::function<KnowledgeExtent(const std::string&)> open_knowledge;  // for what is no generator's name
+  // Tokens of the first sequences of a file, as many as are asked for and there are.
+  std::function<std::vector<std::int64_t>(const std::string& path, std::int64_t count)> sentence_lengths;
 };
 
 // All cases, numbered from 1, validated: studies in file order; within one, models, kernels, reductions,

@@ -48,7 +48,7 @@ void reset_peak_memory() {
 }
 
 double estimated_rank_bytes(const Case& c, const Cost& cost) {
-  const double queries = static_cast<double>(c.batch * c.n) * static_cast<double>(c.d);
+  const double queries = static_cast<double>(c.tokens()) * static_cast<double>(c.d);
   return cost.bytes_read + queries * static_cast<double>(bytes_of(c.precision)) + cost.state_bytes;
 }
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "comm/communicator.hpp"
-#include "models/model.hpp"
+#include "models/cost.hpp"
 
 namespace knowscale {
 

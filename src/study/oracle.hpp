@@ -3,6 +3,7 @@
 // with kernels, merges or reductions.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -18,19 +19,21 @@ struct Verification {
   double error = 0;   // relative; infinite where the output holds NaN or a row is missing
   double bound = 0;
 
-  bool passed() const { return error <= bound; }
+  bool passed() const { return error <= bound && std::isfinite(error); }
 };
 
-// Softmax attention, on sampled rows (all of them where that is cheap; never fewer than 8): two passes over
-// the shards, the maximum first, then the sums; combined by plain sums over ranks.
+// The models of attention, on sampled rows (all of them where that is cheap; never fewer than 8), from the formulas in
+// oracle_formula.hpp: two passes over the shards, the maximum first, then the sums; combined by plain sums over ranks.
 //
-// The error is componentwise, |y - y'| / sum_k w_k |v_k|. With u the unit roundoff, S the largest
-// b sum_c |q_c k_c|, d_h the head width, it is held against
-//   u (2 S (sqrt(d_h) + 4) + 4 (sqrt(min(m, 512)) + sqrt(m / 512) + log2 p) + 8)
+// The error is componentwise, |y - y'| over the magnitude of y: its formula with absolute values (for `knowledge`
+// sum_k w_k |v_k|). With u the unit roundoff, S the largest magnitude of a score (b sum_c |q_c k_c|), d_h the head
+// width, M = m + n, it is held against
+//   u (2 S (sqrt(d_h) + 4 + r) + 4 (sqrt(min(M, 512)) + sqrt(M / 512) + log2 p) + 8 + r)
 // - scores: a dot product of d_h terms is off by u sqrt(d_h) S (Higham & Mary 2019, probabilistic), scaling,
 //   subtraction and exp by 4 u S more; numerator and denominator both carry it: factor 2;
-// - sums: blocks of 512 keys, then m / 512 blocks, then log2 p merges, each off by u times the root of its
+// - sums: blocks of 512 keys, then M / 512 blocks, then log2 p merges, each off by u times the root of its
 //   length, four standard deviations; - division, rescaling and rounding of the output: 8 u;
+// - r: what moments and projections were rounded by before (ModelFormula::chain), 0 without them;
 // plus twice what a kernel may round weights by (weight_roundoff: numerator and denominator).
 // Collective; the same result on every rank.
 template <class T>
@@ -53,12 +56,12 @@ class LstmOracle {
   std::map<std::string, Matrix<double>> outputs_;  // (B n) x d, by problem
 };
 
-// The one that fits the model.
+// The one that fits the model: `recurrent` as its structure says.
 template <class T>
-Verification verify_output(const Problem<T>& problem, const Output<Accumulator<T>>& output, bool attends,
+Verification verify_output(const Problem<T>& problem, const Output<Accumulator<T>>& output, bool recurrent,
                            LstmOracle& lstm_oracle) {
   if constexpr (std::is_same_v<T, Accumulator<T>>) {
-    if (!attends) return lstm_oracle.verify(problem, output);
+    if (recurrent) return lstm_oracle.verify(problem, output);
   }
   return verify_attention(problem, output);
 }

@@ -2,11 +2,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <utility>
+#include <optional>
 #include <vector>
 
 #include "core/random.hpp"
 #include "study/oracle.hpp"
+#include "study/oracle_formula.hpp"
 
 namespace knowscale {
 namespace {
@@ -18,8 +19,9 @@ constexpr std::int64_t kBlock = 256;  // keys
 
 // One row out of each of equal strata, so that every part of the output is looked at.
 std::vector<std::int64_t> sample_rows(const Case& c) {
-  const std::int64_t rows = c.batch * c.n;
-  const double row_cost = 3.0 * static_cast<double>(c.m) * static_cast<double>(c.d) / c.ranks + 1;
+  const std::int64_t rows = c.tokens();
+  const double width = static_cast<double>(c.d) * static_cast<double>(c.projected ? c.heads : 1);
+  const double row_cost = 3.0 * width * (static_cast<double>(c.m) / c.ranks + static_cast<double>(c.n)) + 1;
   const auto affordable = static_cast<std::int64_t>(kMultiplications / row_cost);
   const std::int64_t count = std::min(rows, std::max(kFewestRows, affordable));
   std::vector<std::int64_t> sampled;
@@ -31,134 +33,219 @@ std::vector<std::int64_t> sample_rows(const Case& c) {
   return sampled;
 }
 
-// Sums over the knowledge for one query and head.
-struct RowSums {
-  std::vector<double> weighted;   // sum_k e_k v_k, d_h numbers
-  std::vector<double> magnitude;  // sum_k e_k |v_k|
-  double total = 0;               // sum_k e_k
-};
-
-template <class T>
+// A score and what rounding may do to it.
 struct Score {
-  const Problem<T>& problem;
-  std::int64_t query;
-  std::int64_t head;
-
-  // b q . k, and b sum |q_c k_c|.
-  std::pair<double, double> operator()(std::int64_t k) const {
-    const Case& c = problem.c;
-    const std::int64_t width = c.d / c.heads, kv_head = head * c.kv_heads / c.heads;
-    const T* q = problem.queries.row(query) + head * width;
-    const T* key = problem.knowledge.keys.row(k) + kv_head * width;
-    double sum = 0, absolute = 0;
-    for (std::int64_t j = 0; j < width; ++j) {
-      const double product = static_cast<double>(q[j]) * static_cast<double>(key[j]);
-      sum += product;
-      absolute += std::abs(product);
-    }
-    return {c.scale * sum, c.scale * absolute};
-  }
+  double value = -kInfinity, size = -kInfinity;
 };
 
-RowSums zero_sums(std::int64_t width) {
-  const std::vector<double> zeros(static_cast<std::size_t>(width), 0.0);
-  return {zeros, zeros, 0};
-}
+Score larger(const Score& a, const Score& b) { return {std::max(a.value, b.value), std::max(a.size, b.size)}; }
 
-void add(RowSums& to, const RowSums& more) {
-  for (std::size_t j = 0; j < to.weighted.size(); ++j) {
-    to.weighted[j] += more.weighted[j];
-    to.magnitude[j] += more.magnitude[j];
+// Sums for one sampled token and head, relative to a common score: `width` weighted values, their magnitudes, the
+// total weight.
+struct Sums {
+  explicit Sums(std::int64_t width) : numbers(static_cast<std::size_t>(2 * width + 1), 0.0), width_(width) {}
+  double* weighted() { return numbers.data(); }
+  double* magnitude() { return numbers.data() + width_; }
+  double& total() { return numbers.back(); }
+  void operator+=(const Sums& more) {
+    for (std::size_t j = 0; j < numbers.size(); ++j) numbers[j] += more.numbers[j];
   }
-  to.total += more.total;
-}
+  template <class Value, class Size>
+  void add(double weight, const Value& value, const Size& size) {
+    for (std::int64_t j = 0; j < width_; ++j) {
+      weighted()[j] += weight * static_cast<double>(value(j));
+      magnitude()[j] += weight * static_cast<double>(size(j));
+    }
+    total() += weight;
+  }
 
+  std::vector<double> numbers;
+
+ private:
+  std::int64_t width_;
+};
+
+// One softmax for all sampled tokens and heads.
 template <class T>
-RowSums sum_row(const Score<T>& score, double maximum) {
-  const Case& c = score.problem.c;
-  const std::int64_t width = c.d / c.heads, kv_head = score.head * c.kv_heads / c.heads;
-  const MatrixView<const T> values = score.problem.knowledge.values();
-  // Blocks of keys first, then their sums, so that the oracle's own rounding stays small at large m.
-  RowSums sums = zero_sums(width);
-  for (std::int64_t begin = 0; begin < values.rows; begin += kBlock) {
-    RowSums block = zero_sums(width);
-    for (std::int64_t k = begin; k < std::min(begin + kBlock, values.rows); ++k) {
-      const double e = std::exp(score(k).first - maximum);
-      const T* value = values.row(k) + kv_head * width;
-      for (std::size_t j = 0; j < block.weighted.size(); ++j) {
-        block.weighted[j] += e * static_cast<double>(value[j]);
-        block.magnitude[j] += e * std::abs(static_cast<double>(value[j]));
+class SoftmaxOracle {
+ public:
+  SoftmaxOracle(const Problem<T>& problem, const SoftmaxFormula& formula, const std::vector<std::int64_t>& sampled)
+      : problem_(problem), c_(problem.c), formula_(formula), sampled_(sampled), sequences_(c_.sequences()) {}
+
+  // Adds the softmax's rows to `out` (samples x d), and raises largest_score to its largest magnitude of a score.
+  // Collective.
+  void add_to(Magnified& out, double& largest_score) {
+    const std::int64_t count = static_cast<std::int64_t>(sampled_.size()) * c_.heads;
+    std::vector<double> maxima(static_cast<std::size_t>(2 * count), -kInfinity);
+    for_each(count, [&](std::int64_t i) {
+      Score highest;
+      if (formula_.over_tokens) for_tokens(i, [&](std::int64_t, const Score& s) { highest = larger(highest, s); });
+      if (formula_.over_knowledge)
+        for_knowledge(i, [&](std::int64_t, const Score& s) { highest = larger(highest, s); });
+      maxima[static_cast<std::size_t>(2 * i)] = highest.value;
+      maxima[static_cast<std::size_t>(2 * i + 1)] = highest.size;
+    });
+    problem_.comm.allreduce(std::span<double>(maxima), Combine::maximum);
+    for (std::size_t i = 1; i < maxima.size(); i += 2) largest_score = std::max(largest_score, maxima[i]);
+
+    const std::int64_t width = formula_.own_columns ? c_.head_dim() : c_.d;
+    const std::size_t packed = static_cast<std::size_t>(2 * width + 1);
+    std::vector<double> sums(static_cast<std::size_t>(count) * packed);
+    for_each(count, [&](std::int64_t i) {
+      Sums of_row(width);
+      if (formula_.over_knowledge) of_row = sum_knowledge(i, maxima[static_cast<std::size_t>(2 * i)], width);
+      std::copy(of_row.numbers.begin(), of_row.numbers.end(), sums.begin() + i * static_cast<std::int64_t>(packed));
+    });
+    problem_.comm.allreduce(std::span<double>(sums), Combine::sum);
+    for_each(count, [&](std::int64_t i) {
+      Sums of_row(width);
+      std::copy_n(sums.begin() + i * static_cast<std::int64_t>(packed), packed, of_row.numbers.begin());
+      if (formula_.over_tokens) of_row += sum_tokens(i, maxima[static_cast<std::size_t>(2 * i)], width);
+      write(i, of_row, out);
+    });
+  }
+
+ private:
+  template <class Body>
+  void for_each(std::int64_t count, const Body& body) const {
+    problem_.threads.parallel_for(count, body);
+  }
+  std::int64_t head_of(std::int64_t i) const { return i % c_.heads; }
+  std::int64_t first_column(std::int64_t i) const { return head_of(i) * c_.kv_heads / c_.heads * c_.head_dim(); }
+
+  // visit(token, score) for the tokens that the sampled one may see.
+  template <class Visit>
+  void for_tokens(std::int64_t i, const Visit& visit) const {
+    const std::int64_t s = i / c_.heads, token = sampled_[static_cast<std::size_t>(s)], key_column = first_column(i);
+    const RowRange sequence = *std::find_if(sequences_.begin(), sequences_.end(), [&](const RowRange& range) {
+      return range.begin <= token && token < range.end;
+    });
+    const std::int64_t query_column = head_of(i) * c_.head_dim();
+    for (std::int64_t j = sequence.begin; j < (c_.causal ? token + 1 : sequence.end); ++j) {
+      Score score = {0, 0};
+      for (std::int64_t col = 0; col < c_.head_dim(); ++col) {
+        score.value +=
+            formula_.token_queries.value(s, query_column + col) * formula_.token_keys.value(j, key_column + col);
+        score.size +=
+            formula_.token_queries.size(s, query_column + col) * formula_.token_keys.size(j, key_column + col);
       }
-      block.total += e;
+      visit(j, Score{c_.scale * score.value, c_.scale * score.size});
     }
-    add(sums, block);
   }
-  return sums;
-}
 
-// Maxima over this rank's keys of the score and of its absolute sum, a pair for each (sampled row, head).
-template <class T>
-std::vector<double> local_maxima(const Problem<T>& problem, const std::vector<std::int64_t>& sampled) {
-  const std::int64_t heads = problem.c.heads;
-  std::vector<double> maxima(sampled.size() * static_cast<std::size_t>(heads) * 2, -kInfinity);
-  problem.threads.parallel_for(static_cast<std::int64_t>(maxima.size()) / 2, [&](std::int64_t i) {
-    const Score<T> score = {problem, sampled[static_cast<std::size_t>(i / heads)], i % heads};
-    for (std::int64_t k = 0; k < problem.knowledge.keys.rows(); ++k) {
-      const auto [value, absolute] = score(k);
-      double* pair = &maxima[static_cast<std::size_t>(2 * i)];
-      pair[0] = std::max(pair[0], value);
-      pair[1] = std::max(pair[1], absolute);
+  // visit(row of the shard, score) for this rank's knowledge.
+  template <class Visit>
+  void for_knowledge(std::int64_t i, const Visit& visit) const {
+    const std::int64_t column = formula_.own_columns ? first_column(i) : 0, width = formula_.knowledge_queries.cols();
+    const double* query = formula_.knowledge_queries.value.row(i);
+    const double* size = formula_.knowledge_queries.size.row(i);
+    for (std::int64_t k = 0; k < problem_.knowledge.keys.rows(); ++k) {
+      const T* key = problem_.knowledge.keys.row(k) + column;
+      Score score = {0, 0};
+      for (std::int64_t col = 0; col < width; ++col) {
+        score.value += query[col] * static_cast<double>(key[col]);
+        score.size += size[col] * std::abs(static_cast<double>(key[col]));
+      }
+      visit(k, Score{c_.scale * score.value, c_.scale * score.size});
     }
-  });
-  return maxima;
-}
+  }
 
-// Packed sums for each (sampled row, head): weighted, magnitude, total.
-template <class T>
-std::vector<double> local_sums(const Problem<T>& problem, const std::vector<std::int64_t>& sampled,
-                               const std::vector<double>& maxima) {
-  const std::int64_t heads = problem.c.heads, width = problem.c.d / heads;
-  std::vector<double> packed(sampled.size() * static_cast<std::size_t>(heads * (2 * width + 1)));
-  problem.threads.parallel_for(static_cast<std::int64_t>(maxima.size()) / 2, [&](std::int64_t i) {
-    const Score<T> score = {problem, sampled[static_cast<std::size_t>(i / heads)], i % heads};
-    const RowSums sums = sum_row(score, maxima[static_cast<std::size_t>(2 * i)]);
-    double* out = &packed[static_cast<std::size_t>(i * (2 * width + 1))];
-    std::copy(sums.weighted.begin(), sums.weighted.end(), out);
-    std::copy(sums.magnitude.begin(), sums.magnitude.end(), out + width);
-    out[2 * width] = sums.total;
-  });
-  return packed;
+  Sums sum_tokens(std::int64_t i, double maximum, std::int64_t width) const {
+    Sums sums(width);
+    const std::int64_t column = first_column(i);
+    for_tokens(i, [&](std::int64_t j, const Score& score) {
+      sums.add(
+          std::exp(score.value - maximum), [&](std::int64_t c) { return formula_.token_values.value(j, column + c); },
+          [&](std::int64_t c) { return formula_.token_values.size(j, column + c); });
+    });
+    return sums;
+  }
+
+  // Blocks of keys first, then their sums, so that the oracle's own rounding stays small at large m.
+  Sums sum_knowledge(std::int64_t i, double maximum, std::int64_t width) const {
+    Sums sums(width), block(width);
+    const MatrixView<const T> values = problem_.knowledge.values();
+    const std::int64_t column = formula_.own_columns ? first_column(i) : 0;
+    for_knowledge(i, [&](std::int64_t k, const Score& score) {
+      const T* value = values.row(k) + column;
+      block.add(
+          std::exp(score.value - maximum), [&](std::int64_t c) { return value[c]; },
+          [&](std::int64_t c) { return std::abs(static_cast<double>(value[c])); });
+      if (k % kBlock == kBlock - 1) {
+        sums += block;
+        block = Sums(width);
+      }
+    });
+    sums += block;
+    return sums;
+  }
+
+  void write(std::int64_t i, Sums& sums, Magnified& out) const {
+    const std::int64_t s = i / c_.heads, first = head_of(i) * c_.head_dim();
+    const double total = sums.total();
+    if (total == 0) return;
+    const auto group = static_cast<std::size_t>(head_of(i) * c_.kv_heads / c_.heads);
+    for (std::int64_t j = 0; j < c_.head_dim(); ++j) {
+      if (formula_.value_map.empty()) {
+        out.value(s, first + j) += sums.weighted()[j] / total;
+        out.size(s, first + j) += sums.magnitude()[j] / total;
+        continue;
+      }
+      const Magnified& map = formula_.value_map[group];
+      for (std::int64_t k = 0; k < map.rows(); ++k) {
+        out.value(s, first + j) += sums.weighted()[k] / total * map.value(k, j);
+        out.size(s, first + j) += sums.magnitude()[k] / total * map.size(k, j);
+      }
+    }
+  }
+
+  const Problem<T>& problem_;
+  const Case& c_;
+  const SoftmaxFormula& formula_;
+  const std::vector<std::int64_t>& sampled_;
+  std::vector<RowRange> sequences_;
+};
+
+// out = out map, magnitudes likewise.
+Magnified mapped(const Magnified& rows, const Magnified& map) {
+  Magnified out(rows.rows(), map.cols());
+  for (std::int64_t i = 0; i < rows.rows(); ++i) {
+    for (std::int64_t k = 0; k < map.rows(); ++k) {
+      for (std::int64_t j = 0; j < map.cols(); ++j) {
+        out.value(i, j) += rows.value(i, k) * map.value(k, j);
+        out.size(i, j) += rows.size(i, k) * map.size(k, j);
+      }
+    }
+  }
+  return out;
 }
 
 // Largest componentwise error of the sampled rows that this rank holds; `held` counts them.
-template <class T>
-double local_error(const Problem<T>& problem, const Output<Accumulator<T>>& output,
-                   const std::vector<std::int64_t>& sampled, const std::vector<double>& sums,
+template <class L>
+double local_error(const Output<L>& output, const std::vector<std::int64_t>& sampled, const Magnified& expected,
                    std::vector<std::int64_t>& held) {
-  const std::int64_t heads = problem.c.heads, width = problem.c.d / heads;
   double error = 0;
   for (std::size_t i = 0; i < sampled.size(); ++i) {
     if (sampled[i] < output.rows.begin || sampled[i] >= output.rows.end) continue;
     held[i] = 1;
-    const Accumulator<T>* row = output.values.row(sampled[i] - output.rows.begin);
-    for (std::int64_t column = 0; column < problem.c.d; ++column) {
-      const double* packed = &sums[(i * static_cast<std::size_t>(heads) + static_cast<std::size_t>(column / width)) *
-                                   static_cast<std::size_t>(2 * width + 1)];
-      const double total = packed[2 * width], expected = packed[column % width] / total;
-      const double magnitude = packed[width + column % width] / total;
-      const double difference = std::abs(static_cast<double>(row[column]) - expected);
+    const L* row = output.values.row(sampled[i] - output.rows.begin);
+    for (std::int64_t j = 0; j < expected.cols(); ++j) {
+      const auto s = static_cast<std::int64_t>(i);
+      const double difference = std::abs(static_cast<double>(row[j]) - expected.value(s, j));
       if (std::isnan(difference)) return kInfinity;
-      if (difference > 0) error = std::max(error, magnitude > 0 ? difference / magnitude : kInfinity);
+      if (difference > 0) {
+        error = std::max(error, expected.size(s, j) > 0 ? difference / expected.size(s, j) : kInfinity);
+      }
     }
   }
   return error;
 }
 
-double attention_bound(const Case& c, double largest_score) {
-  const double m = static_cast<double>(c.m), width = static_cast<double>(c.d / c.heads);
-  const double scores = 2 * largest_score * (std::sqrt(width) + 4);
-  const double sums = 4 * (std::sqrt(std::min(m, 512.0)) + std::sqrt(m / 512) + std::log2(c.ranks));
-  return unit_roundoff(c.precision) * (scores + sums + 8) + 2 * weight_roundoff(c.precision);
+double bound_of(const Case& c, double largest_score, double chain) {
+  const double keys = static_cast<double>(c.m + c.n), width = static_cast<double>(c.head_dim());
+  const double scores = 2 * largest_score * (std::sqrt(width) + 4 + chain);
+  const double sums = 4 * (std::sqrt(std::min(keys, 512.0)) + std::sqrt(keys / 512) + std::log2(c.ranks));
+  return unit_roundoff(c.precision) * (scores + sums + 8 + chain) + 2 * weight_roundoff(c.precision);
 }
 
 }  // namespace
@@ -166,22 +253,25 @@ double attention_bound(const Case& c, double largest_score) {
 template <class T>
 Verification verify_attention(const Problem<T>& problem, const Output<Accumulator<T>>& output) {
   const std::vector<std::int64_t> sampled = sample_rows(problem.c);
-  std::vector<double> maxima = local_maxima(problem, sampled);
-  problem.comm.allreduce(std::span<double>(maxima), Combine::maximum);
-  std::vector<double> sums = local_sums(problem, sampled, maxima);
-  problem.comm.allreduce(std::span<double>(sums), Combine::sum);
+  const ModelFormula formula = formula_of(problem, sampled);
+  Magnified expected(static_cast<std::int64_t>(sampled.size()), problem.c.d);
+  double largest_score = 0;
+  for (const SoftmaxFormula& softmax : formula.softmaxes) {
+    SoftmaxOracle<T>(problem, softmax, sampled).add_to(expected, largest_score);
+  }
+  for (std::int64_t i = 0; i < formula.plain.value.size(); ++i) {
+    expected.value.data()[i] += formula.plain.value.data()[i];
+    expected.size.data()[i] += formula.plain.size.data()[i];
+  }
+  if (formula.output_map.rows() > 0) expected = mapped(expected, formula.output_map);
 
   std::vector<std::int64_t> held(sampled.size(), 0);
-  double error = local_error(problem, output, sampled, sums, held);
+  double error = local_error(output, sampled, expected, held);
   error = problem.comm.allreduce(error, Combine::maximum);
   problem.comm.allreduce(std::span<std::int64_t>(held), Combine::maximum);
   if (std::find(held.begin(), held.end(), 0) != held.end()) error = kInfinity;
-
-  double largest_score = 0;
-  for (std::size_t i = 1; i < maxima.size(); i += 2) largest_score = std::max(largest_score, maxima[i]);
-  const std::int64_t rows = problem.c.batch * problem.c.n;
-  return {"oracle, " + std::to_string(sampled.size()) + " of " + std::to_string(rows) + " rows", error,
-          attention_bound(problem.c, largest_score)};
+  return {"oracle, " + std::to_string(sampled.size()) + " of " + std::to_string(problem.c.tokens()) + " rows", error,
+          bound_of(problem.c, largest_score, formula.chain)};
 }
 
 template Verification verify_attention(const Problem<float>&, const Output<float>&);

@@ -2,6 +2,7 @@
 // Plain loops in f64. The weights are those of the case, as its precision rounds them; the knowledge passes
 // through the ranks as in the model, but nothing else is shared with it.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +12,7 @@
 #include "models/lstm.hpp"
 #include "problem/weights.hpp"
 #include "study/oracle.hpp"
+#include "study/oracle_formula.hpp"
 
 namespace knowscale {
 namespace {
@@ -58,8 +60,8 @@ struct Cell {
 template <class T>
 std::string problem_key(const Problem<T>& problem) {
   const Case& c = problem.c;
-  return fmt::format("{} {} {} {} {} {} {} {}", c.knowledge, c.m, c.n, c.d, c.hidden, c.batch, c.seed,
-                     name_of(c.precision));
+  return fmt::format("{} {} {} {} {} {} {} {} {}", c.knowledge, c.m, c.n, c.d, c.hidden, c.batch, c.seed,
+                     name_of(c.precision), fmt::join(c.unequal, ","));
 }
 
 // The state after all of the knowledge, on every rank.
@@ -86,22 +88,21 @@ void read_knowledge(const Problem<T>& problem, const Cell& encoder, Vector& h, V
   comm.broadcast(std::span<double>(c), comm.size() - 1);
 }
 
-// Reads one sequence and writes its n output rows.
-template <class T>
-void translate(const Problem<T>& problem, const Cell& encoder, const Cell& decoder, const Vector& readout,
-               std::int64_t sequence, Vector h, Vector c, Matrix<double>& out) {
-  const std::int64_t n = problem.c.n, d = problem.c.d;
+// Reads one sequence of tokens and writes as many output rows.
+void translate(const Matrix<double>& tokens, RowRange sequence, const Cell& encoder, const Cell& decoder,
+               const Vector& readout, Vector h, Vector c, Matrix<double>& out) {
+  const std::int64_t d = tokens.cols();
   Vector x(encoder.input.size() / (4 * encoder.hidden), 0.0);
-  for (std::int64_t t = 0; t < n; ++t) {
-    std::copy_n(problem.queries.row(sequence * n + t), d, x.begin());
+  for (std::int64_t t = sequence.begin; t < sequence.end; ++t) {
+    std::copy_n(tokens.row(t), d, x.begin());
     encoder.step(x, h, c);
   }
   Vector y(static_cast<std::size_t>(d), 0.0);
-  for (std::int64_t t = 0; t < n; ++t) {
+  for (std::int64_t t = sequence.begin; t < sequence.end; ++t) {
     decoder.step(y, h, c);
     std::fill(y.begin(), y.end(), 0.0);
     Cell::add_product(h, readout, y);
-    std::copy(y.begin(), y.end(), out.row(sequence * n + t));
+    std::copy(y.begin(), y.end(), out.row(t));
   }
 }
 
@@ -114,8 +115,9 @@ Matrix<double> compute(const Problem<T>& problem) {
   const Vector readout = to_double(weights.readout);
   Vector h(encoder.hidden, 0.0), cell(encoder.hidden, 0.0);
   read_knowledge(problem, encoder, h, cell);
-  Matrix<double> out(c.batch * c.n, c.d);
-  for (std::int64_t b = 0; b < c.batch; ++b) translate(problem, encoder, decoder, readout, b, h, cell, out);
+  const Matrix<double> tokens = tokens_on_every_rank(problem);
+  Matrix<double> out(c.tokens(), c.d);
+  for (const RowRange& sequence : c.sequences()) translate(tokens, sequence, encoder, decoder, readout, h, cell, out);
   return out;
 }
 
@@ -140,7 +142,8 @@ Verification LstmOracle::verify(const Problem<T>& problem, const Output<T>& outp
     error = std::max(error, difference / largest);
   }
   error = problem.comm.allreduce(error, Combine::maximum);
-  if (problem.comm.allreduce(output.rows.size(), Combine::sum) != expected.rows()) {
+  const std::int64_t held = problem.comm.allreduce(output.rows.size(), Combine::sum);
+  if (held != expected.rows() * (problem.c.options.placement == Placement::replicated ? problem.comm.size() : 1)) {
     error = std::numeric_limits<double>::infinity();
   }
   const double terms =

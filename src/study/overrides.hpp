@@ -14,7 +14,8 @@ inline const std::vector<std::string> kTimingKeys = {"relative_interval", "min_r
 inline const std::vector<std::string> kStudyKeys = {
     "name",    "knowledge",   "model",     "kernel",    "reduction", "precision",  "n",     "m",
     "d",       "heads",       "kv_heads",  "hidden",    "batch",     "scale",      "ranks", "threads",
-    "scaling", "query_block", "key_block", "placement", "overlap",   "query_tile", "chunk", "node_size"};
+    "scaling", "query_block", "key_block", "placement", "overlap",   "query_tile", "chunk", "node_size",
+    "causal",  "sequence",    "lengths",   "top_k",     "symmetry"};
 
 // Puts the value of "key=value" where the key points to (see read_campaign). Throws Error(usage).
 void apply_override(toml::table& file, const std::string& text);

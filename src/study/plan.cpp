@@ -21,7 +21,14 @@ KnowledgeExtent find_knowledge(const std::string& path, const std::string& campa
   const fs::path beside = fs::path(campaign_path).parent_path() / path;
   const std::string found = !fs::exists(path) && fs::exists(beside) ? beside.string() : path;
   const KnowledgeFile file = inspect_knowledge_file(found);
-  return {found, file.count, file.dimension};
+  return {found, file.count, file.dimension, file.sequences};
+}
+
+std::vector<std::int64_t> sentence_lengths(const std::string& path, std::int64_t count) {
+  const std::vector<std::int64_t> offsets = read_sentence_offsets(path, count);
+  std::vector<std::int64_t> lengths;
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s) lengths.push_back(offsets[s + 1] - offsets[s]);
+  return lengths;
 }
 
 }  // namespace
@@ -29,7 +36,7 @@ KnowledgeExtent find_knowledge(const std::string& path, const std::string& campa
 KnownNames known_names() {
   KnownNames names;
   for (const Model<float>& model : models<float>())
-    names.models.push_back({std::string(model.name), model.attends, model.recurrent, {}});
+    names.models.push_back({std::string(model.name), model.structure, {}});
   for (const Kernel<float>& kernel : kernels<float>())
     names.kernels.push_back({std::string(kernel.name), kernel.tiled, {}});
   for (const Precision precision : kPrecisions) {
@@ -59,6 +66,7 @@ Plan make_plan(const RunOptions& options, const Communicator& world) {
   world.together([&] {
     std::vector<std::string> overrides = options.overrides;
     if (!options.reduction.empty()) overrides.push_back("reduction=\"" + options.reduction + "\"");
+    if (options.top_k > 0) overrides.push_back("top_k=" + std::to_string(options.top_k));
     plan.campaign = read_campaign(options.campaign_path, overrides);
     ExpansionContext context;
     context.names = known_names();
@@ -67,6 +75,7 @@ Plan make_plan(const RunOptions& options, const Communicator& world) {
     context.cores_a_rank = std::max(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) / ranks_here, 1);
     context.ranks_override = options.ranks;
     context.open_knowledge = [&](const std::string& path) { return find_knowledge(path, options.campaign_path); };
+    context.sentence_lengths = sentence_lengths;
     plan.cases = expand(plan.campaign, context);
     plan.config_hash = config_hash(plan.campaign, plan.cases);
   });

@@ -17,6 +17,7 @@ struct RunOptions {
   std::string campaign_path;
   std::vector<std::string> overrides;  // key=value
   std::string reduction;               // empty: as the campaign says
+  std::int64_t top_k = 0;              // 0: as the campaign says
   std::string output;                  // empty: results/<campaign name>.h5
   std::optional<std::vector<std::int64_t>> ranks;
   bool dry_run = false;

@@ -62,7 +62,7 @@ TEST(CaseRun, EveryModelKernelAndReductionIsValidAndRecordsItsTables) {
       for (const RankInfo& rank : result.ranks) rows += rank.rows;
       EXPECT_EQ(rows, c.m);
       const std::vector<Table> tables = case_tables(c, result, 1);
-      ASSERT_EQ(tables.size(), 4U);
+      ASSERT_EQ(tables.size(), 6U);
       EXPECT_EQ(tables[0].name, "cases");
       EXPECT_EQ(tables[0].rows(), 1U);
       EXPECT_EQ(tables[1].rows(), result.measurement.samples.size());
@@ -91,7 +91,7 @@ TEST(CaseRun, KeptMatricesAreTheWholeProblemInItsOrder) {
     c.reduction = "reduce_scatter";
     const CaseResult result = fixture.run(c, comm, knowledge_model(), backend_of<float>(c));
     if (!comm.is_root()) return;
-    ASSERT_EQ(result.kept.size(), 4U);
+    ASSERT_EQ(result.kept.size(), 5U);
     EXPECT_EQ(result.kept[0].values.rows(), c.n);
     EXPECT_EQ(result.kept[1].values.rows(), c.m);
     EXPECT_EQ(result.kept[3].values.rows(), c.n);

@@ -2,8 +2,11 @@
 // Knowledge and sequences are the same for every rank count, generated and read.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "problem/knowledge.hpp"
 #include "problem/knowledge_file.hpp"
@@ -92,7 +95,7 @@ TEST(Sequences, AreTheTokensOfTheFileInOrderOnEveryRank) {
     const Matrix<float> queries = load_queries<float>(c, comm);
     ASSERT_EQ(queries.rows(), 300);
     Matrix<float> tokens(1, 128);
-    read_tokens(kSample, tokens);
+    read_tokens(kSample, std::vector<std::int64_t>{0}, tokens);
     for (std::int64_t j = 0; j < 128; ++j) EXPECT_EQ(queries(0, j), tokens(0, j));
     // 300 rows are not one token again and again.
     EXPECT_NE(queries(0, 0), queries(1, 0));
@@ -105,8 +108,49 @@ TEST(Sequences, AreTheTokensOfTheFileInOrderOnEveryRank) {
 TEST(Sequences, StartAgainWhenTheFileRunsOut) {
   const KnowledgeFile file = inspect_knowledge_file(kSample);
   Matrix<double> tokens(file.tokens + 5, 4);
-  read_tokens(kSample, tokens);
+  std::vector<std::int64_t> places(static_cast<std::size_t>(tokens.rows()));
+  std::iota(places.begin(), places.end(), 0);
+  read_tokens(kSample, places, tokens);
   for (std::int64_t i = 0; i < 5; ++i) EXPECT_EQ(tokens(file.tokens + i, 2), tokens(i, 2));
+}
+
+// WordNet's sample begins with sentences of 9, 9, 11, 7 and 8 words.
+TEST(Sequences, AreWholeSentencesWhereTheirLengthsAreAskedFor) {
+  Case c = file_case(Communicator::world());
+  EXPECT_EQ(read_sentence_offsets(kSample, 5), (std::vector<std::int64_t>{0, 9, 18, 29, 36, 44}));
+  c.lengths = Lengths::sentences;
+  c.batch = 3;
+  c.n = 10;
+  c.unequal = {9, 9, 10};  // the third is cut
+  const Matrix<float> queries = load_queries<float>(c, Communicator::world());
+  ASSERT_EQ(queries.rows(), 28);
+  Matrix<float> tokens(29, 128);
+  std::vector<std::int64_t> places(29);
+  std::iota(places.begin(), places.end(), 0);
+  read_tokens(kSample, places, tokens);
+  for (std::int64_t i = 0; i < 28; ++i) EXPECT_EQ(queries(i, 5), tokens(i, 5)) << i;
+  const std::vector<std::string> words = token_words(c);
+  ASSERT_EQ(words.size(), 28U);
+  EXPECT_EQ(words, read_words(kSample, std::vector<std::int64_t>(places.begin(), places.begin() + 28)));
+  EXPECT_EQ(knowledge_labels(c, {0, 2}), (std::vector<std::string>{"entity.n.00001740", "incursion.n.00049344"}));
+}
+
+TEST(Sequences, ShardedOnesAreHeldByTheirRankAlone) {
+  for_rank_counts([&](const Communicator& comm) {
+    Case c = file_case(comm);
+    const Matrix<float> all = load_queries<float>(c, comm);
+    c.sequence = Placement::sharded;
+    const Matrix<float> held = load_queries<float>(c, comm);
+    const RowRange own = c.token_shard(comm.rank());
+    EXPECT_EQ(own, row_range(c.tokens(), comm.size(), comm.rank()));
+    for (std::int64_t i = 0; i < all.rows(); ++i) {
+      if (own.begin <= i && i < own.end) {
+        EXPECT_EQ(held(i, 3), all(i, 3));
+      } else {
+        EXPECT_TRUE(std::isnan(held(i, 3)));
+      }
+    }
+  });
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ TEST(Memory, PeakOfARankIsItsShardPlusItsQueriesPlusTiles) {
     c.ranks = comm.size();
     for (const Reduction<float>& reduction : reductions<float>()) {
       use_reduction(c, reduction);
-      const Cost cost = model_by_name<float>("knowledge").cost(c, backend_of<float>(c));
+      const Cost cost = cost_of(c, model_by_name<float>("knowledge").structure, backend_of<float>(c));
       reset_peak_memory();
       const std::int64_t before = peak_memory_bytes();
       const KnowledgeShard<float> knowledge = load_knowledge<float>(c, comm);

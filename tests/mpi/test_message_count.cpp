@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "models/model.hpp"
+#include "models/cost.hpp"
 #include "problem/sequence.hpp"
 #include "ranks.hpp"
 
@@ -24,13 +24,13 @@ void expect_formula(const Communicator& comm, Case c) {
   const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm, threads);
   const Matrix<T> queries = load_queries<T>(c, comm);
   const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
-  const Model<T>& model = model_by_name<T>("knowledge");
+  const Model<T>& model = model_by_name<T>(c.model);
   const auto prepared = model.prepare(problem, backend_of<T>(c));
   prepared->run();
   const Traffic before = counted_traffic().value();
   prepared->run();
   const Traffic sent = most_sent(comm, before, counted_traffic().value());
-  const Cost cost = model.cost(c, backend_of<T>(c));
+  const Cost cost = cost_of(c, model.structure, backend_of<T>(c));
   EXPECT_EQ(cost.messages, sent.messages);
   EXPECT_NEAR(cost.bytes_sent, sent.bytes, 1e-3);  // of allreduces: fractions
 }
@@ -75,6 +75,35 @@ TEST(MessageCount, IsWhatTheFormulasSay) {
 TEST(MessageCount, IsWhatTheFormulasSayOfHalfPrecision) { expect_formulas<Bf16>(20, 250); }
 TEST(MessageCount, IsWhatTheFormulasSayOfFewerQueriesThanRanks) { expect_formulas<float>(3, 5); }
 
+// Moments, tokens brought together, gathered results, several softmaxes and sources.
+TEST(MessageCount, IsWhatTheFormulasSayOfEveryModel) {
+  for_rank_counts([&](const Communicator& comm) {
+    for (const Model<float>& model : models<float>()) {
+      for (const Placement sequence : {Placement::replicated, Placement::sharded}) {
+        for (const Placement placement : {Placement::natural, Placement::replicated}) {
+          Case c = some_case(comm, 37, model.structure.reads_knowledge() ? 250 : 0);
+          c.model = model.name;
+          c.projected = model.structure.projected;
+          c.sequence = sequence;
+          c.options = {.placement = placement, .chunk = 0};
+          if (!model.structure.heads) {  // broadcasts of the LSTM are bounded, not counted
+            continue;
+          }
+          if (!model.structure.attends()) {
+            expect_formula<float>(comm, c);
+            continue;
+          }
+          for (const Reduction<float>& reduction : reductions<float>()) {
+            SCOPED_TRACE(std::string(model.name) + " " + std::string(reduction.name));
+            use_reduction(c, reduction, {.placement = placement, .chunk = 16, .node_size = 3});
+            expect_formula<float>(comm, c);
+          }
+        }
+      }
+    }
+  });
+}
+
 TEST(MessageCount, CountsAMessageOnce) {
   const Communicator world = Communicator::world();
   const Traffic before = counted_traffic().value();
@@ -90,7 +119,7 @@ TEST(Traffic, FormulasGiveTheNumbersOfTheDesign) {
   ReductionShape shape;
   shape.ranks = 8;
   shape.queries = 512;
-  shape.keys = 65536;
+  shape.keys = {{65536, true}};
   shape.heads = {1, 1, 64, 64};
   const double state = 512 * 66 * 4, maxima = 512 * 4, share = 7.0 / 8;
   const auto bytes = [&](const char* name) { return cost_of(reduction_by_name<float>(name), shape).sent.bytes; };

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The same outputs for every rank count, reduction, kernel and thread count.
+// Every model is its formula, and the same for every rank count, reduction, kernel, thread count and placement.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <string>
 #include <utility>
 
-#include "models/model.hpp"
+#include "models/cost.hpp"
+#include "naive_models.hpp"
 #include "problem/sequence.hpp"
 #include "ranks.hpp"
 #include "study/oracle.hpp"
@@ -85,15 +88,193 @@ TEST(KnowledgeModel, GivesTheSameOutputForEveryRankCountReductionKernelAndThread
   }
 }
 
-TEST(LstmModel, GivesTheSameOutputForEveryRankCount) {
-  Matrix<double> expected;
-  for_rank_counts([&](const Communicator& comm) {
-    Matrix<double> output = whole_output(lstm_case(comm), comm);
-    if (comm.size() == 1)
-      expected = std::move(output);
-    else if (comm.is_root())
-      expect_near(output, expected, 1e-14);
+// The case of a model of attention, with what it does not use unused.
+Case model_case(const Communicator& comm, const Model<double>& model, std::int64_t n, std::int64_t m) {
+  Case c = attention_case(comm, n, m);
+  c.model = model.name;
+  c.projected = model.structure.projected;
+  if (!model.structure.reads_knowledge()) c.m = 0;
+  if (!model.structure.attends()) {
+    c.kernel = c.reduction = kUnused;
+    c.options = heeded({}, {.tiled = false});
+  }
+  return c;
+}
+
+// Sequences of 9, 1, 6 and 2 tokens, cut anywhere by the ranks.
+void make_unequal(Case& c) {
+  c.batch = 4;
+  c.n = 9;
+  c.lengths = Lengths::random;
+  c.unequal = {9, 1, 6, 2};
+}
+
+void expect_naive(const Case& c, const Communicator& comm) {
+  Case whole = c;
+  whole.ranks = 1;
+  whole.sequence = Placement::replicated;
+  const Communicator alone = comm.split(comm.rank());
+  const KnowledgeShard<double> knowledge = load_knowledge<double>(whole, alone);
+  const Matrix<double> tokens = load_queries<double>(whole, alone);
+  const naive::Rows expected =
+      naive::output(c, naive::to_rows(tokens), naive::to_rows(knowledge.keys),
+                    naive::to_rows(knowledge.has_separate_values() ? knowledge.separate_values : knowledge.keys));
+  const Matrix<double> output = whole_output(c, comm);
+  for (std::int64_t i = 0; i < output.rows(); ++i) {
+    for (std::int64_t j = 0; j < output.cols(); ++j) {
+      ASSERT_NEAR(output(i, j), expected[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)], 2e-12)
+          << "row " << i << " column " << j;
+    }
+  }
+}
+
+std::string name_of_way(const Case& c) {
+  return c.model + " " + c.reduction + (c.causal ? " causal" : "") + " sequence " + std::string(name_of(c.sequence)) +
+         " result " + std::string(name_of(c.options.placement)) + " tile " + std::to_string(c.options.query_tile);
+}
+
+// Every reduction, sequences and results replicated and sharded, causal and not; 70 knowledge vectors, so that shards
+// are uneven, and with chunks of 32 empty from the fourth rank on.
+TEST(EveryModel, IsItsFormulaAtEveryRankCountForSequencesOfUnequalLengths) {
+  for_rank_counts([](const Communicator& comm) {
+    for (const Model<double>& model : models<double>()) {
+      if (model.structure.recurrent) continue;
+      Case c = model_case(comm, model, 9, 70);
+      make_unequal(c);
+      for (const Placement sequence : {Placement::replicated, Placement::sharded}) {
+        for (const bool causal : {false, true}) {
+          if (causal && !model.structure.sees_sequence()) continue;
+          c.sequence = sequence;
+          c.causal = causal;
+          for (const Placement placement : {Placement::natural, Placement::replicated, Placement::sharded}) {
+            if (!model.structure.attends()) {
+              c.options.placement = placement;
+              SCOPED_TRACE(name_of_way(c));
+              expect_naive(c, comm);
+              continue;
+            }
+            for (const Reduction<double>& reduction : reductions<double>()) {
+              const bool tiles = placement == Placement::natural;
+              use_reduction(c, reduction,
+                            {.placement = placement, .overlap = tiles, .query_tile = tiles ? 5 : 0, .chunk = 32});
+              SCOPED_TRACE(name_of_way(c));
+              expect_naive(c, comm);
+            }
+          }
+        }
+      }
+    }
   });
+}
+
+TEST(EveryModel, IsItsFormulaWithFewerTokensOrVectorsThanRanks) {
+  for_rank_counts([](const Communicator& comm) {
+    for (const Model<double>& model : models<double>()) {
+      if (model.structure.recurrent) continue;
+      for (const auto& [n, m] : {std::pair<std::int64_t, std::int64_t>{1, 3}, {3, 1}}) {
+        Case c = model_case(comm, model, n, m);
+        for (const Reduction<double>& reduction : reductions<double>()) {
+          if (model.structure.attends()) use_reduction(c, reduction, {.chunk = 32});
+          SCOPED_TRACE(name_of_way(c) + " n " + std::to_string(n));
+          expect_naive(c, comm);
+          if (!model.structure.attends()) break;
+        }
+      }
+    }
+  });
+}
+
+TEST(EveryModel, IsItsFormulaForEveryKernelAndNumberOfThreads) {
+  const Communicator world = Communicator::world();
+  for (const Model<double>& model : models<double>()) {
+    if (!model.structure.attends()) continue;
+    Case c = model_case(world, model, 70, 300);
+    c.causal = model.structure.sees_sequence();
+    use_reduction(c, reduction_by_name<double>("two_phase"));
+    for (const Kernel<double>& kernel : kernels<double>()) {
+      for (c.threads = 1; c.threads <= 3; c.threads += 2) {
+        c.kernel = kernel.name;
+        SCOPED_TRACE(name_of_way(c) + " " + c.kernel);
+        expect_naive(c, world);
+      }
+    }
+  }
+}
+
+// The same bits for every number of ranks and threads, moments and projections too.
+template <class T>
+void expect_same_bits() {
+  const Communicator world = Communicator::world();
+  for (const Model<T>& model : models<T>()) {
+    if (!model.structure.attends()) continue;
+    Case c;
+    c.model = model.name;
+    c.projected = model.structure.projected;
+    c.precision = precision_of<T>;
+    c.n = 300;
+    c.m = model.structure.reads_knowledge() ? 430 : 0;
+    c.d = 24;
+    c.heads = 4;
+    c.kv_heads = 2;
+    c.scale = 0.4;
+    use_reduction(c, reduction_by_name<T>("reproducible"), {.chunk = 16});
+    const auto output = [&](const Communicator& comm, Case run) {
+      run.ranks = comm.size();
+      const KnowledgeShard<T> knowledge = load_knowledge<T>(run, comm);
+      const Matrix<T> queries = load_queries<T>(run, comm);
+      const Threads threads(run.threads);
+      const Problem<T> problem = {run, knowledge, queries.view(), comm, threads};
+      const auto prepared = model.prepare(problem, backend_of<T>(run));
+      prepared->run();
+      const auto out = prepared->output();
+      Matrix<Accumulator<T>> all(run.tokens(), run.d);
+      std::fill_n(all.data(), all.size(), -std::numeric_limits<Accumulator<T>>::infinity());
+      std::copy_n(out.values.data, out.values.size(), all.row(out.rows.begin));
+      comm.allreduce(all.span(), Combine::maximum);
+      return all;
+    };
+    const Matrix<Accumulator<T>> expected = output(world.split(world.rank()), c);
+    for_rank_counts([&](const Communicator& comm) {
+      for (const Placement sequence : {Placement::replicated, Placement::sharded}) {
+        for (const Placement placement : {Placement::replicated, Placement::sharded}) {
+          for (c.threads = 1; c.threads <= 2; ++c.threads) {
+            c.sequence = sequence;
+            c.options.placement = placement;
+            SCOPED_TRACE(name_of_way(c) + " threads " + std::to_string(c.threads));
+            const auto bits = output(comm, c);
+            EXPECT_EQ(std::memcmp(bits.data(), expected.data(),
+                                  static_cast<std::size_t>(bits.size()) * sizeof(Accumulator<T>)),
+                      0);
+          }
+        }
+      }
+    });
+  }
+}
+
+TEST(EveryModel, IsReproducibleToTheBitInF32) { expect_same_bits<float>(); }
+TEST(EveryModel, IsReproducibleToTheBitInF64) { expect_same_bits<double>(); }
+TEST(EveryModel, IsReproducibleToTheBitInBf16) { expect_same_bits<Bf16>(); }
+
+TEST(LstmModel, GivesTheSameOutputForEveryRankCountPlacementAndLength) {
+  for (const bool unequal : {false, true}) {
+    Matrix<double> expected;
+    for_rank_counts([&](const Communicator& comm) {
+      for (const Placement sequence : {Placement::replicated, Placement::sharded}) {
+        for (const Placement placement : {Placement::natural, Placement::replicated}) {
+          Case c = lstm_case(comm);
+          if (unequal) make_unequal(c);
+          c.sequence = sequence;
+          c.options.placement = placement;
+          Matrix<double> output = whole_output(c, comm);
+          if (comm.size() == 1 && expected.size() == 0)
+            expected = std::move(output);
+          else if (comm.is_root() || comm.size() == 1)
+            expect_near(output, expected, 1e-14);
+        }
+      }
+    });
+  }
 }
 
 // A recurrence forgets: only a short one shows what it started from.
@@ -130,14 +311,45 @@ TEST(LstmModel, ReadsTheKnowledge) {
 TEST(Cost, CountsWhatTheDesignSays) {
   Case c = attention_case(Communicator::world(), 10, 1001);
   c.ranks = 2;
-  const Cost attention = model_by_name<double>("knowledge").cost(c, backend_of<double>(c));
+  const auto cost_of_case = [&c] {
+    return cost_of(c, model_by_name<double>(c.model).structure, backend_of<double>(c));
+  };
+  const Cost attention = cost_of_case();
   EXPECT_EQ(attention.flops, 4.0 * 20 * 1001 * 24);
   EXPECT_EQ(attention.bytes_read, 2.0 * 501 * 12 * 8);
   c = lstm_case(Communicator::world());
   c.ranks = 1;
-  const Cost lstm = model_by_name<double>("lstm").cost(c, {});
+  const Cost lstm = cost_of_case();
   EXPECT_EQ(lstm.flops, (41 + 15) * 8.0 * 19 * (48 + 19) + 15 * (8.0 * 19 * (24 + 19) + 2.0 * 19 * 24));
   EXPECT_EQ(lstm.bytes_sent, 0);
+
+  // 4 heads of 6 columns, 2 key/value heads; 2 sequences of 10 tokens.
+  c = attention_case(Communicator::world(), 10, 1001);
+  c.ranks = 2;
+  const double to_knowledge = 4.0 * 20 * 1001 * 24, to_tokens = 4.0 * 200 * 24;
+  c.model = "joint";
+  EXPECT_EQ(cost_of_case().flops, to_knowledge + to_tokens);
+  c.causal = true;
+  EXPECT_EQ(cost_of_case().flops, to_knowledge + 4.0 * 2 * 55 * 24);
+  c.causal = false;
+  c.model = "moment";
+  const double moments = 1001.0 * 12 * 7 + 2 * 1001.0 * 12 * 6, maps = 2.0 * 20 * 24 * 6 + 2.0 * 20 * 12 * 6;
+  EXPECT_EQ(cost_of_case().flops, to_tokens + moments + maps);
+  c.model = "equivariant";
+  EXPECT_EQ(cost_of_case().flops, to_tokens + moments + maps + to_knowledge);
+  c.model = "transformer";
+  c.projected = true;
+  EXPECT_EQ(cost_of_case().flops, to_tokens + to_knowledge + 4.0 * 20 * 24 * (24 + 12) + 4.0 * 1001 * 24 * 12);
+  c.model = "linear";
+  c.projected = false;
+  c.kernel = c.reduction = kUnused;
+  EXPECT_EQ(cost_of_case().flops, 2.0 * 1001 * 12 * 6 + 2.0 * 20 * 24 * 6);
+  c.model = "self";
+  c.kernel = "simd";
+  c.reduction = "packed";
+  c.m = 0;
+  EXPECT_EQ(cost_of_case().flops, to_tokens);
+  EXPECT_EQ(cost_of_case().bytes_read, 0);
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ ExpansionContext context() {
   context.names = known_names();
   context.launched_ranks = 4;
   context.cores_a_rank = 3;
-  context.open_knowledge = [](const std::string& path) { return KnowledgeExtent{"found/" + path, 1000, 96}; };
+  context.open_knowledge = [](const std::string& path) { return KnowledgeExtent{"found/" + path, 1000, 96, 0}; };
   return context;
 }
 
@@ -31,7 +31,9 @@ Study study() {
   s.heads = s.kv_heads = s.batch = s.threads = {1};
   s.hidden = s.query_block = s.key_block = s.query_tile = s.node_size = {0};
   s.placement = {Placement::natural};
-  s.overlap = {false};
+  s.overlap = s.causal = {false};
+  s.sequence = {Placement::replicated};
+  s.lengths = {Lengths::equal};
   s.chunk = {64};
   s.scale = {0};
   s.m = {std::int64_t{100}};
@@ -181,6 +183,36 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
          s.scaling = Scaling::weak;
        },
        "weak scaling"},
+      {"m of none", [](Study& s) { s.m = {std::int64_t{0}}; }, "m = 0, but model \"knowledge\" reads the knowledge"},
+      {"m of no moments",
+       [](Study& s) {
+         s.model = {"moment"};
+         s.m = {std::int64_t{0}};
+       },
+       "m = 0, but model \"moment\" reads the knowledge"},
+      {"causal knowledge", [](Study& s) { s.causal = {true}; }, "causal = true, but model \"knowledge\" has no tokens"},
+      {"causal linear",
+       [](Study& s) {
+         s.model = {"self", "linear"};
+         s.causal = {true};
+       },
+       "causal = true, but model \"linear\" has no tokens"},
+      {"a sequence on more ranks than tokens",
+       [](Study& s) {
+         s.n = {3};
+         s.sequence = {Placement::sharded};
+         s.ranks = std::vector<std::int64_t>{4};
+       },
+       "with 3 tokens in all on 4 ranks: use at most 3 ranks"},
+      {"sentences of none", [](Study& s) { s.lengths = {Lengths::sentences}; }, "gaussian has no sentences"},
+      {"more attended than there are", [](Study& s) { s.top_k = 101; }, "top_k = 101, but the knowledge has m = 100"},
+      {"numbers that f16 does not hold",
+       [](Study& s) {
+         s.knowledge = {"large_scores"};
+         s.kernel = {"simd"};
+         s.precision = {Precision::f16};
+       },
+       "large_scores has numbers beyond 65504"},
       {"m overflows", [](Study& s) { s.m = {std::int64_t{1} << 58}; }, "overflows 64 bits"},
       {"weak m overflows",
        [](Study& s) {
@@ -203,6 +235,50 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
     EXPECT_NE(message.find(row.words), std::string::npos) << row.what << ": " << message;
     EXPECT_NE(message.find("study \"s\""), std::string::npos);
   }
+}
+
+TEST(Expand, GivesEveryModelWhatItUses) {
+  Study s = study();
+  s.model = {"self", "linear", "transformer", "lstm", "joint"};
+  s.reduction = {"packed", "tree"};
+  s.placement = {Placement::natural, Placement::replicated};
+  s.top_k = 3;
+  const std::vector<Case> cases = cases_of(s);
+  ASSERT_EQ(cases.size(), 4U + 2 + 4 + 2 + 4);
+  EXPECT_EQ(cases[0].knowledge, kUnused);  // self reads none
+  EXPECT_EQ(cases[0].m, 0);
+  EXPECT_EQ(cases[0].top_k, 0);
+  EXPECT_GT(cases[0].scale, 0);
+  EXPECT_EQ(cases[4].model, "linear");
+  EXPECT_EQ(cases[4].reduction, kUnused);
+  EXPECT_EQ(cases[4].heads, 1);
+  EXPECT_EQ(cases[4].scale, 0);
+  EXPECT_EQ(cases[5].options.placement, Placement::replicated);
+  EXPECT_TRUE(cases[6].projected);
+  EXPECT_EQ(cases[6].knowledge_dim(), 64);
+  EXPECT_EQ(cases[6].top_k, 3);
+  EXPECT_EQ(cases[10].heads, 0);
+  EXPECT_FALSE(cases[12].projected);
+}
+
+TEST(Expand, ResolvesTheLengthsOfSequences) {
+  Study s = study();
+  s.n = {7};
+  s.batch = {5};
+  s.lengths = {Lengths::random};
+  const Case drawn = cases_of(s)[0];
+  ASSERT_EQ(drawn.unequal.size(), 5U);
+  EXPECT_EQ(drawn.unequal[0], 7);
+  for (const std::int64_t length : drawn.unequal) EXPECT_TRUE(1 <= length && length <= 7) << length;
+  EXPECT_EQ(cases_of(s)[0].unequal, drawn.unequal);
+  EXPECT_EQ(drawn.sequences().back().end, drawn.tokens());
+
+  s.knowledge = {"set.h5"};
+  s.lengths = {Lengths::sentences};
+  ExpansionContext c = context();
+  c.open_knowledge = [](const std::string& path) { return KnowledgeExtent{path, 1000, 96, 3}; };
+  c.sentence_lengths = [](const std::string&, std::int64_t) { return std::vector<std::int64_t>{9, 2, 4}; };
+  EXPECT_EQ(cases_of(s, c)[0].unequal, (std::vector<std::int64_t>{7, 2, 4, 7, 2}));
 }
 
 TEST(Expand, KeepsOfTheOptionsOfExchangeWhatTheReductionHeeds) {
@@ -269,6 +345,11 @@ TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
       [](Case& c) { c.options.query_tile = 9; },
       [](Case& c) { c.options.chunk = 9; },
       [](Case& c) { c.options.node_size = 9; },
+      [](Case& c) { c.causal = true; },
+      [](Case& c) { c.sequence = Placement::sharded; },
+      [](Case& c) { c.unequal = {3}; },
+      [](Case& c) { c.top_k = 9; },
+      [](Case& c) { c.symmetry = true; },
   };
   for (const auto change : changes) {
     std::vector<Case> changed = cases;
@@ -282,7 +363,8 @@ TEST(ShippedCampaigns, ExpandForAnyNumberOfRanks) {
     const Campaign campaign =
         read_campaign(std::string(KNOWSCALE_SOURCE_DIR) + "/bench/campaigns/" + name + ".toml", {});
     ExpansionContext c = context();
-    c.open_knowledge = [](const std::string& path) { return KnowledgeExtent{path, 117659, 128}; };
+    c.open_knowledge = [](const std::string& path) { return KnowledgeExtent{path, 117659, 128, 48322}; };
+    c.sentence_lengths = [](const std::string&, std::int64_t) { return std::vector<std::int64_t>{9, 11}; };
     EXPECT_EQ(campaign.name, name);
     EXPECT_GE(expand(campaign, c).size(), 6U) << name;
   }

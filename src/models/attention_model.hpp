@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the models of attention have in common: tokens, keys and values as sources of a softmax, softmaxes as reductions
+// run them, and the rows of the result. Each model is then its formula on top of these.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "models/model.hpp"
+#include "models/tokens.hpp"
+
+namespace knowscale {
+
+// T: as tokens and knowledge are stored; the softmaxes of a model that maps them first are of Accumulator<T>.
+template <class T>
+class AttentionModel : public PreparedModel<T> {
+ protected:
+  using A = Accumulator<T>;
+
+  AttentionModel(const Problem<T>& problem, const Backend<T>& backend)
+      : problem_(problem),
+        backend_(backend),
+        sequences_(problem.c.sequences()),
+        tokens_(problem, !backend.reduction->own_queries),
+        rows_(backend.reduction->result_rows(problem.c.options.placement, problem.queries.rows, problem.comm.size(),
+                                             problem.comm.rank())),
+        output_(problem.queries.rows, problem.c.d) {}
+
+  Output<A> output() const override { return {rows_, output_.view().slice_rows(rows_)}; }
+
+  // The knowledge, or rows made of it, under a softmax.
+  template <class N>
+  ShardedKeys<N> knowledge_keys(MatrixView<const N> keys, MatrixView<const N> values) const {
+    return {{keys, values, {}}, shard_ranges(problem_.c.m, problem_.comm.size(), problem_.c.shard_granule())};
+  }
+  // This rank's own tokens, or rows made of them.
+  template <class N>
+  ShardedKeys<N> token_keys(MatrixView<const N> keys, MatrixView<const N> values) const {
+    Mask mask;
+    mask.causal = problem_.c.causal;
+    mask.first_key = tokens_.own().begin;
+    if (sequences_.size() > 1) mask.sequences = sequences_;
+    return {{keys, values, mask},
+            shard_ranges(problem_.queries.rows, problem_.comm.size(), problem_.c.shard_granule())};
+  }
+
+  // One softmax of these queries (all tokens' rows) over the sources; views are read in every run.
+  std::unique_ptr<PreparedAttention<T>> softmax(MatrixView<const T> queries,
+                                                std::vector<ShardedKeys<T>> sources) const {
+    return prepare_softmax<T>(backend_, queries, std::move(sources));
+  }
+  // The same for rows that the model has made, with the kernel and the reduction of the same names.
+  std::unique_ptr<PreparedAttention<A>> mapped_softmax(MatrixView<const A> queries,
+                                                       std::vector<ShardedKeys<A>> sources) const
+      requires(!std::is_same_v<T, A>) {
+    const Backend<A> backend = {&kernel_by_name<A>(backend_.kernel->name),
+                                &reduction_by_name<A>(backend_.reduction->name)};
+    return prepare_softmax<A>(backend, queries, std::move(sources));
+  }
+  std::unique_ptr<PreparedAttention<A>> mapped_softmax(
+      MatrixView<const A> queries, std::vector<ShardedKeys<A>> sources) const requires std::is_same_v<T, A> {
+    return softmax(queries, std::move(sources));
+  }
+
+  // The result's rows += those of `more`, which lie where they do.
+  void add_to_output(const Matrix<A>& more) {
+    problem_.threads.parallel_for(problem_.threads.count(), [&](std::int64_t part) {
+      const RowRange mine = row_range(rows_.size(), problem_.threads.count(), part);
+      A* to = output_.row(rows_.begin + mine.begin);
+      const A* from = more.row(rows_.begin + mine.begin);
+      for (std::int64_t i = 0; i < mine.size() * output_.cols(); ++i) to[i] += from[i];
+    });
+  }
+
+  Problem<T> problem_;
+  Backend<T> backend_;
+  std::vector<RowRange> sequences_;
+  Tokens<T> tokens_;
+  RowRange rows_;     // of the result, this rank's
+  Matrix<A> output_;  // all rows, of which rows_ are defined
+
+ private:
+  template <class N>
+  std::unique_ptr<PreparedAttention<N>> prepare_softmax(const Backend<N>& backend, MatrixView<const N> queries,
+                                                        std::vector<ShardedKeys<N>> sources) const {
+    ReductionOptions options = problem_.c.options;
+    options.placement = backend.reduction->placement(options.placement);
+    const AttentionInput<N> input = {queries, {}, {}, problem_.c.head_shape(), problem_.c.scale, {}, problem_.c.tiles};
+    return backend.reduction->prepare(
+        {problem_.comm, problem_.threads, *backend.kernel, input, std::move(sources), options});
+  }
+};
+
+inline Phases operator+(const Phases& a, const Phases& b) {
+  return {a.compute + b.compute, a.waited + b.waited, a.hidden + b.hidden};
+}
+
+}  // namespace knowscale

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "models/cost.hpp"
+
+#include "models/lstm.hpp"
+
+namespace knowscale {
+namespace {
+
+double tokens_of(const Case& c) { return static_cast<double>(c.tokens()); }
+
+// Pairs of tokens of one sequence that may see each other.
+double token_pairs(const Case& c) {
+  double pairs = 0;
+  for (const RowRange& sequence : c.sequences()) {
+    const auto n = static_cast<double>(sequence.size());
+    pairs += c.causal ? n * (n + 1) / 2 : n * n;
+  }
+  return pairs;
+}
+
+double flops_of(const Case& c, const Structure& structure) {
+  const double tokens = tokens_of(c), m = static_cast<double>(c.m), d = static_cast<double>(c.d);
+  const auto d_h = static_cast<double>(c.head_dim()), kv_width = static_cast<double>(c.kv_heads) * d_h;
+  double flops = 0;
+  for (const Softmax& softmax : structure.all()) {
+    flops += 4 * d * ((softmax.sequence ? token_pairs(c) : 0) + (softmax.knowledge ? tokens * m : 0));
+  }
+  if (structure.moments > 0) {
+    const double general = 2 * m * kv_width * d_h, symmetric = m * kv_width * (d_h + 1);
+    flops += has_separate_values(c) ? general : symmetric;  // k v^T
+    flops += 2 * tokens * d * d_h;                          // X times one of them
+  }
+  if (structure.moments > 1) flops += m * kv_width * (d_h + 1) + 2 * tokens * kv_width * d_h;
+  if (structure.projected) flops += 4 * tokens * d * (d + kv_width) + 4 * m * d * kv_width;
+  return flops;
+}
+
+// Memory of one rank for what the model makes of tokens and knowledge.
+template <class T>
+double made_bytes(const Case& c, const Structure& structure, double shard_rows) {
+  const double a_tokens = tokens_of(c) * static_cast<double>(c.d) * sizeof(Accumulator<T>);
+  double bytes = a_tokens;  // the output
+  if (c.sequence == Placement::sharded) bytes += tokens_of(c) * static_cast<double>(c.d) * sizeof(T);
+  if (structure.moments > 1) bytes += 3 * a_tokens;  // widened, X A, own rows of X B
+  if (structure.softmax_count > 1) bytes += a_tokens;
+  if (structure.projected) {
+    const auto width = static_cast<double>(c.kv_heads * c.head_dim()), d = static_cast<double>(c.d);
+    bytes += 2 * a_tokens + (2 * shard_rows * width + 2 * d * (d + width)) * sizeof(Accumulator<T>);
+  }
+  return bytes;
+}
+
+void add_allgather(double bytes, int ranks, ReductionCost& to) {
+  const Traffic gather = allgather_traffic(bytes, ranks);
+  to.sent += gather;
+  to.rounds += gather.messages;
+  to.round_bytes += gather.bytes;
+}
+
+void add_allreduce(double bytes, int ranks, ReductionCost& to) {
+  to.sent += allreduce_traffic(bytes, ranks);
+  to.allreduces += 1;
+  to.allreduce_bytes += bytes;
+}
+
+}  // namespace
+
+std::vector<ReductionShape> reduction_shapes(const Case& c, const Structure& structure) {
+  const auto stored = static_cast<std::int64_t>(bytes_of(c.precision));
+  const std::int64_t computed = std::max<std::int64_t>(stored, sizeof(float));
+  std::vector<ReductionShape> shapes;
+  for (const Softmax& softmax : structure.all()) {
+    ReductionShape shape = {.ranks = c.ranks,
+                            .queries = c.tokens(),
+                            .keys = {},
+                            .heads = c.head_shape(),
+                            .stored_bytes = softmax.separate_values || structure.projected ? computed : stored,
+                            .state_bytes = computed,
+                            .options = c.options};
+    if (softmax.sequence) shape.keys.push_back({c.tokens(), softmax.separate_values});
+    if (softmax.knowledge) shape.keys.push_back({c.m, structure.projected || has_separate_values(c)});
+    shapes.push_back(std::move(shape));
+  }
+  return shapes;
+}
+
+template <class T>
+ReductionCost exchange_of(const Case& c, const Structure& structure, const Reduction<T>* reduction) {
+  ReductionCost all;
+  if (reduction != nullptr) {
+    for (const ReductionShape& shape : reduction_shapes(c, structure)) all += cost_of(*reduction, shape);
+  }
+  if (c.ranks == 1) return all;
+  const double width = static_cast<double>(c.d);
+  const auto stored = static_cast<double>(bytes_of(c.precision)), computed = std::max(stored, 4.0);
+  if (c.sequence == Placement::sharded && reduction != nullptr && !reduction->own_queries) {
+    add_allgather(tokens_of(c) * width * stored, c.ranks, all);
+  }
+  if (structure.moments > 0) {
+    const double numbers = static_cast<double>(structure.moments * c.kv_heads * c.head_dim() * c.head_dim());
+    const bool exact = c.shard_granule() > 1;  // two integers a number, and what bounds them
+    if (exact) add_allreduce(static_cast<double>(structure.moments) * sizeof(double), c.ranks, all);
+    add_allreduce(numbers * (exact ? 2 * sizeof(std::int64_t) : computed), c.ranks, all);
+  }
+  if (reduction == nullptr && c.options.placement == Placement::replicated) {
+    add_allgather(tokens_of(c) * width * computed, c.ranks, all);
+  }
+  return all;
+}
+
+template <class T>
+Cost cost_of(const Case& c, const Structure& structure, const Backend<T>& backend) {
+  if constexpr (std::is_same_v<T, Accumulator<T>>) {
+    if (structure.recurrent) return lstm_model::cost<T>(c);
+  }
+  const double shard_rows = static_cast<double>(shard_range(c.m, c.ranks, c.shard_granule(), 0).size());
+  const ReductionCost exchange = exchange_of(c, structure, backend.reduction);
+  Cost cost;
+  cost.flops = flops_of(c, structure);
+  cost.bytes_sent = exchange.sent.bytes;
+  cost.messages = exchange.sent.messages;
+  if (structure.reads_knowledge()) {
+    const double sets = has_separate_values(c) ? 2 : 1;
+    cost.bytes_read = sets * shard_rows * static_cast<double>(c.knowledge_dim()) * sizeof(T);
+  }
+  cost.state_bytes = made_bytes<T>(c, structure, shard_rows);
+  if (structure.attends()) {
+    const double slots = c.options.overlap ? 2 : 1;
+    cost.state_bytes += structure.softmax_count * slots * exchange.buffers;
+    cost.state_bytes += static_cast<double>(backend.kernel->scratch_bytes(c.head_shape(), c.threads));
+  }
+  return cost;
+}
+
+template Cost cost_of(const Case&, const Structure&, const Backend<float>&);
+template Cost cost_of(const Case&, const Structure&, const Backend<double>&);
+template Cost cost_of(const Case&, const Structure&, const Backend<Bf16>&);
+template Cost cost_of(const Case&, const Structure&, const Backend<F16>&);
+template ReductionCost exchange_of(const Case&, const Structure&, const Reduction<float>*);
+template ReductionCost exchange_of(const Case&, const Structure&, const Reduction<double>*);
+template ReductionCost exchange_of(const Case&, const Structure&, const Reduction<Bf16>*);
+template ReductionCost exchange_of(const Case&, const Structure&, const Reduction<F16>*);
+
+}  // namespace knowscale

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The formula of each attention model in plain f64 loops, sharing no code with models, kernels or reductions: what the
+// oracle compares outputs with.
+//
+// Every number comes with a magnitude: the same formula with absolute values in place of all factors, which bounds what
+// rounding can do to it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "models/model.hpp"
+
+namespace knowscale {
+
+// X of all sequences, c.tokens() x d, from the ranks that hold it. Collective.
+template <class T>
+Matrix<double> tokens_on_every_rank(const Problem<T>& problem);
+
+// rows x cols numbers with their magnitudes.
+struct Magnified {
+  Matrix<double> value, size;
+
+  Magnified() = default;
+  Magnified(std::int64_t rows, std::int64_t cols);  // zeros
+  std::int64_t rows() const { return value.rows(); }
+  std::int64_t cols() const { return value.cols(); }
+};
+
+// One softmax of a model for the sampled tokens. Queries, keys and values as its formula maps them.
+struct SoftmaxFormula {
+  bool over_tokens = false, over_knowledge = false;
+  // Over tokens: d wide (samples) and kv_heads d_h wide (all tokens).
+  Magnified token_queries, token_keys, token_values;
+  // Over the knowledge as it is stored: row s heads + h asks for columns [begin, begin + width) of the keys, where
+  // begin is that of its key/value head if heads have columns of their own, else 0.
+  Magnified knowledge_queries;
+  bool own_columns = true;
+  // What a head's mean of values is multiplied with, by key/value head; none: nothing.
+  std::vector<Magnified> value_map;
+};
+
+struct ModelFormula {
+  std::vector<SoftmaxFormula> softmaxes;  // their results are added
+  Magnified plain;                        // samples x d, added too; none where empty
+  Magnified output_map;                   // d x d, none where empty
+  double chain = 0;                       // roundings, in units of roundoff, of what was mapped before a softmax
+};
+
+// The formula of the case's model for these tokens. Collective: moments are summed over the ranks' shards.
+template <class T>
+ModelFormula formula_of(const Problem<T>& problem, const std::vector<std::int64_t>& sampled);
+
+}  // namespace knowscale
