@@ -34,7 +34,7 @@ class Prepared : public PreparedModel<T> {
                     output_.view().slice_cols(head * width, width), own_, projected_rows(problem_.c), problem_.threads);
     }
     phases.compute += now() - start;
-    if (rows_ != own_) problem_.comm.allgather_rows(output_.view());
+    if (problem_.c.options.placement == Placement::replicated) problem_.comm.allgather_rows(output_.view());
     return phases;
   }
 

@@ -174,7 +174,8 @@ TEST(EveryModel, IsItsFormulaWithFewerTokensOrVectorsThanRanks) {
       for (const auto& [n, m] : {std::pair<std::int64_t, std::int64_t>{1, 3}, {3, 1}}) {
         Case c = model_case(comm, model, n, m);
         for (const Reduction<double>& reduction : reductions<double>()) {
-          if (model.structure.attends()) use_reduction(c, reduction, {.chunk = 32});
+          c.options.placement = Placement::replicated;
+          if (model.structure.attends()) use_reduction(c, reduction, {.placement = Placement::replicated, .chunk = 32});
           SCOPED_TRACE(name_of_way(c) + " n " + std::to_string(n));
           expect_naive(c, comm);
           if (!model.structure.attends()) break;
