@@ -37,10 +37,13 @@ def run_check(arguments: argparse.Namespace) -> int:
     if not kept:
         print(f"analysis: error: {arguments.file}: keeps no inputs and outputs: run with --keep-io", file=sys.stderr)
         return USAGE
-    checks = check.check_all(load.load(arguments.file).cases, kept)
+    cases = load.load(arguments.file).cases
+    checks = check.check_all(cases, kept)
     for one in checks:
         verdict = "ok" if one.passed else "FAILED"
         print(f"case {one.case:>4}  {one.label:<50}  error {one.error:.2e}  bound {one.bound:.2e}  {verdict}")
+    for _, case in check.left_out(cases, kept).iterrows():
+        print(f"case {case['case']:>4}  {case['model']:<50}  left out: no formula of attention")
     failed = [one for one in checks if not one.passed]
     if failed or not checks:
         reason = f"case {failed[0].case}" if failed else "no kept attention case"
