@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pandas as pd
 
-SCHEMA_VERSION = 3
-TABLES = ("meta", "ceilings", "cases", "samples", "ranks", "verify")
+SCHEMA_VERSION = 4
+TABLES = ("meta", "ceilings", "cases", "samples", "ranks", "verify", "symmetry", "attended")
 
 
 class UnreadableFile(Exception):
@@ -29,6 +29,16 @@ class Result:
     @property
     def samples(self) -> pd.DataFrame:
         return self.tables["samples"]
+
+    @property
+    def symmetry(self) -> pd.DataFrame:
+        """The checks of symmetries; empty where none were made."""
+        return self.tables.get("symmetry", pd.DataFrame())
+
+    @property
+    def attended(self) -> pd.DataFrame:
+        """The most attended vectors; empty where none were kept."""
+        return self.tables.get("attended", pd.DataFrame())
 
     def meta(self, name: str) -> str:
         """A value of the last launch, or "unknown"."""

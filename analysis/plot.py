@@ -22,8 +22,10 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 SPLIT = {"compute": "#0072B2", "exchange": "#D55E00", "wait": "#BBBBBB"}
 SECONDS = EngFormatter(unit="s")
-LEGEND_BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncol": 2}
+LEGEND_BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncol": 2, "columnspacing": 1.2, "handletextpad": 0.5}
 MACHINE_WIDTH = 20  # characters an inch
+MOST_LINES = 10  # of a panel
+NOTE = 0.042  # of a panel's height, a line
 
 plt.rcParams.update(
     {
@@ -45,8 +47,14 @@ def seconds_text(seconds: float) -> str:
     return SECONDS(float(f"{seconds:.4g}"))
 
 
+def ranks_text(ranks: int) -> str:
+    return f"{ranks} rank{'s' if ranks > 1 else ''}"
+
+
 def style(number: int) -> dict:
-    return {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)], "markersize": 6}
+    """Colours come again with other markers."""
+    marker = MARKERS[(number + number // len(COLOURS)) % len(MARKERS)]
+    return {"color": COLOURS[number % len(COLOURS)], "marker": marker, "markersize": 6}
 
 
 def panels(count: int, height: float = 4.6, most: int = 3) -> tuple[Figure, list[plt.Axes]]:
@@ -84,6 +92,15 @@ def series_of(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(scaling.series_label(rows.iloc[0]), rows.sort_values("ranks")) for _, rows in groups]
 
 
+def panels_of(table: pd.DataFrame, same: list[str], lines: list[str], apart: str) -> list[pd.DataFrame]:
+    """The rows of each panel: a problem; where that has too many lines, a panel for each of `apart`."""
+    parts = []
+    for _, problem in table.groupby(same, sort=False):
+        crowded = problem.groupby(lines).ngroups > MOST_LINES
+        parts += [mine for _, mine in problem.groupby(apart, sort=False)] if crowded else [problem]
+    return parts
+
+
 def spread(axes: plt.Axes, rows: pd.DataFrame, samples: pd.DataFrame, colour: str, value: Callable) -> None:
     """Raw samples as faint points, a little to the side, so that the interval stays readable."""
     generator = np.random.default_rng(1)
@@ -97,10 +114,11 @@ def interval(axes: plt.Axes, x: pd.Series, y: pd.Series, low: pd.Series, high: p
     axes.errorbar(x, y, yerr=[np.maximum(y - low, 0), np.maximum(high - y, 0)], capsize=3, linewidth=1.5, **options)
 
 
-def base_note(axes: plt.Axes, table: pd.DataFrame) -> None:
+def base_note(axes: plt.Axes, table: pd.DataFrame, at: str) -> None:
+    """On the left, where all lines meet at one rank: "top" or "bottom"."""
     bases = table.drop_duplicates(["base_label", "base_seconds"])
     lines = [f"base: {row['base_label']}, 1 rank, {seconds_text(row['base_seconds'])}" for _, row in bases.iterrows()]
-    axes.text(0.98, 0.02, "\n".join(lines[:4]), transform=axes.transAxes, fontsize=7.5, va="bottom", ha="right", color="#444444")
+    axes.text(0.02, 0.98 if at == "top" else 0.02, "\n".join(lines), transform=axes.transAxes, fontsize=7.5, va=at, color="#444444")
 
 
 def strong(cases: pd.DataFrame, samples: pd.DataFrame, machine: str) -> Figure | None:
@@ -109,9 +127,9 @@ def strong(cases: pd.DataFrame, samples: pd.DataFrame, machine: str) -> Figure |
     table = table[table.groupby(scaling.PROBLEM + ["m", "model"])["ranks"].transform("nunique") > 1]
     if table.empty:
         return None
-    problems = list(table.groupby(["study", "knowledge", "n", "d", "batch", "m", "precision"], sort=False))
+    problems = panels_of(table, [*scaling.SHAPE, "m", "precision"], scaling.SERIES, "model")
     figure, all_axes = panels(len(problems), 5.0)
-    for axes, (_, problem) in zip(all_axes, problems):
+    for axes, problem in zip(all_axes, problems):
         ranks = np.array(sorted(problem["ranks"].unique()))
         axes.plot(ranks, ranks, "--", color="#888888", linewidth=1, label="ideal")
         for number, (label, rows) in enumerate(series_of(problem)):
@@ -123,7 +141,7 @@ def strong(cases: pd.DataFrame, samples: pd.DataFrame, machine: str) -> Figure |
         axes.set_ylabel("speed-up over one rank")
         axes.set_title(f"{scaling.problem_label(problem.iloc[0])}\nm = {problem['m'].iloc[0]:,}")
         axes.legend(**LEGEND_BELOW)
-        base_note(axes, problem)
+        base_note(axes, problem, "top")
     return finish(figure, "Strong scaling: the same problem on more ranks", machine)
 
 
@@ -134,9 +152,9 @@ def efficiency(cases: pd.DataFrame, samples: pd.DataFrame, machine: str) -> Figu
     if table.empty:
         return None
     table = table.assign(low=table["speedup_low"] / table["ranks"], high=table["speedup_high"] / table["ranks"])
-    problems = list(table.groupby(["study", "knowledge", "n", "d", "batch", "m", "precision"], sort=False))
+    problems = panels_of(table, [*scaling.SHAPE, "m", "precision"], scaling.SERIES, "model")
     figure, all_axes = panels(len(problems))
-    for axes, (_, problem) in zip(all_axes, problems):
+    for axes, problem in zip(all_axes, problems):
         draw_efficiency(axes, problem.assign(efficiency_low=problem["low"], efficiency_high=problem["high"]), samples, strong=True)
         axes.set_title(f"{scaling.problem_label(problem.iloc[0])}\nm = {problem['m'].iloc[0]:,}")
     return finish(figure, "Strong scaling: parallel efficiency", machine)
@@ -159,7 +177,7 @@ def draw_efficiency(axes: plt.Axes, problem: pd.DataFrame, samples: pd.DataFrame
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_ylabel("parallel efficiency")
     axes.legend(**LEGEND_BELOW)
-    base_note(axes, problem)
+    base_note(axes, problem, "bottom")
 
 
 def weak(cases: pd.DataFrame, samples: pd.DataFrame, machine: str) -> Figure | None:
@@ -167,9 +185,9 @@ def weak(cases: pd.DataFrame, samples: pd.DataFrame, machine: str) -> Figure | N
     table = scaling.weak_scaling(cases)
     if table.empty or table["ranks"].nunique() < 2:
         return None
-    problems = list(table.groupby(["study", "knowledge", "n", "d", "batch", "share", "precision"], sort=False))
+    problems = panels_of(table, [*scaling.SHAPE, "share", "precision"], scaling.SERIES, "model")
     figure, all_axes = panels(len(problems))
-    for axes, (_, problem) in zip(all_axes, problems):
+    for axes, problem in zip(all_axes, problems):
         draw_efficiency(axes, problem, samples, strong=False)
         axes.set_title(f"{scaling.problem_label(problem.iloc[0])}\nm = {problem['share'].iloc[0]:,} a rank")
     return finish(figure, "Weak scaling: more ranks, more knowledge", machine)
@@ -201,33 +219,51 @@ def split(cases: pd.DataFrame, machine: str) -> Figure | None:
     return finish(figure, "Where the time goes", machine)
 
 
+def growth_lines(axes: plt.Axes, problem: pd.DataFrame, line: list[str], several: bool) -> None:
+    for number, ((*_, ranks), rows) in enumerate(problem.groupby(line, sort=False)):
+        rows = rows.sort_values("m")
+        label = scaling.series_label(rows.iloc[0]) + (f", {ranks_text(ranks)}" if several else "")
+        if rows["m"].nunique() > 1:
+            exponent = scaling.slope(rows["m"].to_numpy(), rows["seconds_median"].to_numpy())
+            label += f": ~ m$^{{{exponent:.2f}}}$"
+        dashes = "-" if rows["model"].iloc[0] == "lstm" else "--"
+        interval(axes, rows["m"], rows["seconds_median"], rows["seconds_low"], rows["seconds_high"], label=label, linestyle=dashes, **style(number))
+
+
+def ratio_note(axes: plt.Axes, problem: pd.DataFrame, several: bool) -> None:
+    """Below the lines: how many times longer the LSTM takes at the largest size."""
+    ratios = scaling.lstm_ratio(problem)
+    ratios = ratios[ratios["m"] == ratios["m"].max()]
+    ranks = [f", {ranks_text(count)}" if several else "" for count in ratios["ranks"]]
+    notes = [f"LSTM / {row['label']} at m = {row['m']:,}{more}: {row['ratio']:.1f}" for (_, row), more in zip(ratios.iterrows(), ranks)]
+    axes.text(0.98, 0.02, "\n".join(notes), transform=axes.transAxes, fontsize=8.5, va="bottom", ha="right", color="#444444")
+    low, high = axes.get_ylim()
+    share = NOTE * (len(notes) + 1)
+    axes.set_ylim(low * (low / high) ** (share / (1 - share)), high)
+
+
 def growth(cases: pd.DataFrame, machine: str) -> Figure | None:
     """Time of attention and of the LSTM as the knowledge grows, both axes logarithmic."""
     table = scaling.growth(cases)
     if table.empty:
         return None
-    problems = list(table.groupby(["study", "knowledge", "n", "d", "batch", "precision"], sort=False))
-    figure, all_axes = panels(len(problems), 5.2)
+    line = [*scaling.SERIES, "ranks"]
+    problems = panels_of(table, [*scaling.SHAPE, "precision"], line, "ranks")
+    figure, all_axes = panels(len(problems), 5.6)
     figure.set_size_inches(max(figure.get_size_inches()[0], 7.6), figure.get_size_inches()[1])
-    for axes, (_, problem) in zip(all_axes, problems):
-        for number, ((*_, ranks), rows) in enumerate(problem.groupby([*scaling.SERIES, "ranks"], sort=False)):
-            rows = rows.sort_values("m")
-            exponent = scaling.slope(rows["m"].to_numpy(), rows["seconds_median"].to_numpy())
-            label = f"{scaling.series_label(rows.iloc[0])}, {ranks} rank{'s' if ranks > 1 else ''}: time ~ m$^{{{exponent:.2f}}}$"
-            line = "-" if rows["model"].iloc[0] == "lstm" else "--"
-            interval(axes, rows["m"], rows["seconds_median"], rows["seconds_low"], rows["seconds_high"], label=label, linestyle=line, **style(number))
+    for axes, problem in zip(all_axes, problems):
+        several = problem["ranks"].nunique() > 1
+        growth_lines(axes, problem, line, several)
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.yaxis.set_major_formatter(SECONDS)
         axes.set_xlabel("m, knowledge vectors")
         axes.set_ylabel("time of all sequences")
-        ratios = scaling.lstm_ratio(problem)
-        notes = [f"LSTM / attention at m = {row['m']:,.0f}, {row['ranks']:.0f} rank(s): {row['ratio']:.1f}" for _, row in ratios[ratios["m"] == ratios["m"].max()].iterrows()]
-        axes.text(0.98, 0.02, "\n".join(notes), transform=axes.transAxes, fontsize=8.5, va="bottom", ha="right", color="#444444")
-        axes.set_title(scaling.problem_label(problem.iloc[0]))
-        axes.legend(loc="upper left")
-    return finish(figure, "Attention and the LSTM as the knowledge grows", machine)
+        ratio_note(axes, problem, several)
+        axes.set_title(scaling.shape_label(problem.iloc[0]) + ("" if several else f", {ranks_text(problem['ranks'].iloc[0])}"))
+        axes.legend(**LEGEND_BELOW)
+    return finish(figure, "Attention against the LSTM as the knowledge grows", machine)
 
 
 def bounds(cases: pd.DataFrame, machine: str) -> Figure | None:
@@ -235,13 +271,13 @@ def bounds(cases: pd.DataFrame, machine: str) -> Figure | None:
     if cases.empty:
         return None
     table = cases.sort_values(["study", "model", "m", "precision", "reduction", "ranks"]).iloc[::-1]
-    labels = [f"{row['study']}: {scaling.series_label(row)}, m = {row['m']:,}, {row['ranks']} rank{'s' if row['ranks'] > 1 else ''}" for _, row in table.iterrows()]
+    labels = [f"{row['study']}: {scaling.series_label(row)}, m = {row['m']:,}, {ranks_text(row['ranks'])}" for _, row in table.iterrows()]
     figure, axes = plt.subplots(figsize=(11.5, 1.6 + 0.22 * len(table)))
     places = np.arange(len(table))
     good = (table["valid"] == 1).to_numpy()
     for number, bound in enumerate(sorted(table["bound"].unique())):
         mine = good & (table["bound"] == bound).to_numpy()
-        axes.barh(places[mine], table["fraction_of_bound"].to_numpy()[mine], color=COLOURS[number], label=f"of {bound}", height=0.7)
+        axes.barh(places[mine], table["fraction_of_bound"].to_numpy()[mine], color=COLOURS[number % len(COLOURS)], label=f"of {bound}", height=0.7)
     if not good.all():
         axes.plot(np.zeros((~good).sum()) + 0.02, places[~good], "x", color="red", markersize=8, label="invalid: see the table")
     axes.set_yticks(places, labels, fontsize=8)

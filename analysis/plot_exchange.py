@@ -95,7 +95,7 @@ def exchange_legend(axes: plt.Axes, used: list[str], looks: dict[str, dict], und
     ]
     if undecided:
         handles.append(Patch(facecolor="#BBBBBB", alpha=0.3, label="undecided: intervals meet"))
-    axes.legend(handles=handles, **(LEGEND_BELOW | {"ncol": 3, "columnspacing": 1.2, "handletextpad": 0.5}))
+    axes.legend(handles=handles, **(LEGEND_BELOW | {"ncol": 3}))
 
 
 def exchange(cases: pd.DataFrame, samples: pd.DataFrame, machine: str) -> Figure | None:
@@ -109,7 +109,7 @@ def exchange(cases: pd.DataFrame, samples: pd.DataFrame, machine: str) -> Figure
     figure, all_axes = panels(len(contests), 5.7, most=2)  # replicated beside sharded
     for axes, contest in zip(all_axes, contests):
         order = table.loc[table["result"] == contest["result"].iloc[0]].sort_values("case")["label"].unique()
-        looks = {label: style(number) | {"marker": MARKERS[(number + number // 7) % 7]} for number, label in enumerate(order)}
+        looks = {label: style(number) for number, label in enumerate(order)}
         changes = reductions.crossovers(contest)
         exchange_panel(axes, contest, looks)
         axes.set_ylim(low, high * (high / low) ** RIBBON)

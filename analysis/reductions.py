@@ -2,7 +2,7 @@
 """What exchange costs with each reduction, and which is fastest at which size; pure functions, data frame in, out.
 
 A contest is what can be compared: cases that differ in reduction and queries only, and leave their result in the same
-place. A series is one reduction of a contest. The state of a rank has S = batch n h (d_h + 2) w bytes, whatever the
+place. A series is one reduction of a contest. The state of a rank has S = tokens h (d_h + 2) w bytes, whatever the
 reduction sends; `ring` sends keys and values and never states. Only valid cases of two ranks or more take part, and
 not those where "auto" chose, for they repeat another.
 """
@@ -18,7 +18,8 @@ NATURAL = {  # where a reduction leaves the result, unless placement says otherw
 }
 MOVED = {"replicated": "gathered", "sharded": "sliced"}  # to lie so
 STATE_NUMBER = {"f32": 4, "bf16": 4, "f16": 4, "f64": 8}  # w, bytes
-PROBLEM = ["study", "knowledge", "model", "kernel", "precision", "m", "d", "heads", "kv_heads", "batch", "scale"]
+MODEL = ["model", "causal", "sequence", "reused"]
+PROBLEM = ["study", "knowledge", *MODEL, "kernel", "precision", "m", "d", "heads", "kv_heads", "batch", "lengths", "scale"]
 CONTEST = [*PROBLEM, "scaling", "threads", "query_block", "key_block", "ranks", "result"]
 VARIANTS = {"query_tile": "tiles of", "chunk": "chunks of", "node_size": "nodes of"}
 SERIES = [*CONTEST, "reduction", *VARIANTS]
@@ -28,7 +29,7 @@ FEWEST_SAMPLES = 6  # fewer bound no median with 95 %
 
 def state_bytes(cases: pd.DataFrame) -> pd.Series:
     """S, bytes of one rank's state of all sequences."""
-    numbers = cases["batch"] * cases["n"] * cases["heads"] * (cases["d"] // cases["heads"] + 2)
+    numbers = cases["tokens"] * cases["heads"] * (cases["d"] // cases["heads"] + 2)
     return numbers * cases["precision"].map(STATE_NUMBER)
 
 
@@ -52,11 +53,12 @@ def labels(cases: pd.DataFrame) -> list[str]:
 
 def contest_label(row: pd.Series) -> str:
     """What the cases of a contest have in common, but for ranks and the result's place."""
-    knowledge = str(row["knowledge"]).rsplit("/", 1)[-1]
     heads = f", {row['heads']} heads" if row["heads"] > 1 else ""
     batch = f", batch {row['batch']}" if row["batch"] > 1 else ""
+    tokens = ", tokens sharded" if row["sequence"] == "sharded" else ""
     threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
-    return f"{row['study']}: {knowledge}, m = {row['m']:,}, d = {row['d']}{heads}{batch}, {row['kernel']} {row['precision']}{threads}"
+    shape = f"{scaling.knowledge_label(row)}, m = {row['m']:,}, d = {row['d']}{heads}{batch}{scaling.LENGTHS[row['lengths']]}{tokens}"
+    return f"{row['study']}: {scaling.model_label(row)}, {shape}, {row['kernel']} {row['precision']}{threads}"
 
 
 def comparable(cases: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import plot, plot_exchange, reductions, scaling
+from . import plot, plot_exchange, plot_symmetry, reductions, scaling, symmetry
 from .load import Result
 
 # Name of the file, heading, how to read it, and what is missing where it could not be drawn (nothing: not worth a word).
@@ -14,9 +14,10 @@ FIGURES = {
     "strong": ("Strong scaling", "Above the dashed line is impossible but for caches; the gap below it is exchange, waiting and idle cores.", "needs one problem at one rank and at more"),
     "efficiency": ("Parallel efficiency", "Speed-up over ranks: the share of the machine that does useful work.", "needs one problem at one rank and at more"),
     "weak": ("Weak scaling", "Every rank brings its own knowledge: flat is perfect.", "needs a study with scaling = \"weak\" at one rank and at more"),
-    "growth": ("Attention against the LSTM", "The LSTM reads the knowledge one vector after another; ranks cannot share that chain.", "needs a study with both models and two sizes m or more"),
+    "growth": ("Attention against the LSTM", "The LSTM reads the knowledge one vector after another; ranks cannot share that chain.", "needs a study with a model of attention, the LSTM and two sizes m or more"),
     "split": ("Where the time goes", "Exchange is what is left after the last rank has computed; wait is the mean over ranks of waiting for it.", "needs a case with two ranks or more"),
     "bounds": ("How near to the ceilings", "Time at the ceiling over the time measured.", "needs a case"),
+    "symmetry": ("Symmetries", "Each cell is a logarithmic axis of errors, its tick the bound that roundoff explains: a model keeps the symmetry where the point lies left of the tick, and breaks it where far to the right. The number is the error in units of roundoff, of the check nearest to failing over all kernels, reductions and ranks.", ""),
     "reductions": ("Reductions", "Exchange with each reduction: points above their dashes took longer than predicted; the bar along the top is the fastest at each size, pale where the second's interval meets its own. ring passes keys and values on, the same at every size.", ""),
     "overlap": ("Reductions: overlapped", "Left of 100 % exchange beside compute is faster than after it, no more than to the black bar, where all exchange is hidden, but for noise; one tile leaves nothing to compute beside its exchange.", ""),
 }  # fmt: skip
@@ -38,6 +39,7 @@ def figures(result: Result) -> dict[str, object]:
         "growth": plot.growth(cases, machine),
         "split": plot.split(cases, machine),
         "bounds": plot.bounds(cases, machine),
+        "symmetry": plot_symmetry.table(result.symmetry, cases, machine),
         "reductions": plot_exchange.exchange(cases, samples, machine),
         "overlap": plot_exchange.overlap(cases, machine),
     }
@@ -57,7 +59,7 @@ def case_lines(cases: pd.DataFrame) -> pd.DataFrame:
                 "case": case["case"],
                 "study": case["study"],
                 "series": scaling.series_label(case),
-                "n x batch": f"{case['n']} x {case['batch']}",
+                "tokens": f"{case['n']} x {case['batch']}" if case["lengths"] == "equal" else f"{case['tokens']} in {case['batch']}",
                 "m": case["m"],
                 "d": case["d"],
                 "ranks": case["ranks"],
@@ -83,9 +85,19 @@ def text_report(result: Result, missing: list[str]) -> str:
     lines += [f"  {row['study']}, m = {row['m']}: {row['base_label']}, {milliseconds(row['base_seconds'])} ms" for _, row in bases.iterrows()]
     ratios = scaling.lstm_ratio(scaling.growth(cases)) if len(cases) else pd.DataFrame()
     if len(ratios):
-        lines += ["", "time of the LSTM over that of attention:"]
-        lines += [f"  {row['study']}, m = {row['m']:.0f}, {row['ranks']:.0f} ranks: {row['ratio']:.2f}" for _, row in ratios.iterrows()]
-    return "\n".join(lines + reduction_lines(result) + ["", *missing]) + "\n"
+        lines += ["", "time of the LSTM over that of attention:", *ratio_lines(ratios)]
+    lines += symmetry.lines(symmetry.worst(result.symmetry, cases)) + reduction_lines(result)
+    return "\n".join([*lines, "", *missing]) + "\n"
+
+
+def ratio_lines(ratios: pd.DataFrame) -> list[str]:
+    """A line a problem, size and rank count."""
+    lines = []
+    for _, mine in ratios.groupby([*scaling.SHAPE, "precision", "m", "ranks", "reused"], sort=False):
+        first = mine.iloc[0]
+        problem = f"{scaling.shape_label(first)}, {first['precision']}, m = {first['m']}, {first['ranks']} rank{'s' if first['ranks'] > 1 else ''}"
+        lines.append(f"  {problem}: " + ", ".join(f"{row['label']} {row['ratio']:.2f}" for _, row in mine.iterrows()))
+    return lines
 
 
 def contest_lines(contest: pd.DataFrame) -> list[str]:

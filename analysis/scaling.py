@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Speed-up, efficiency and ratios from the case table; pure functions, data frame in, data frame out.
 
-A series is what one line of a plot shows: a model with its kernel, reduction and how that is run, precision, thread count
-and forced blocks. A problem is what its cases have in common otherwise. Only valid cases take part.
+A series is what one line of a plot shows: a model with its mask, kernel, reduction and how that is run, where its tokens
+lie, precision, thread count and forced blocks. A problem is what its cases have in common otherwise. m = 0: a model
+without knowledge. Only valid cases take part.
 """
 
 import numpy as np
@@ -10,15 +11,19 @@ import pandas as pd
 from scipy.stats import binom
 
 EXCHANGE = ["placement", "overlap", "query_tile", "chunk", "node_size"]
-SERIES = ["model", "kernel", "reduction", "precision", "threads", "query_block", "key_block", *EXCHANGE]
+SERIES = ["model", "causal", "kernel", "reduction", "sequence", "precision", "threads", "reused", "query_block", "key_block", *EXCHANGE]
 AMOUNTS = {
+    "reused": "reused by {} sequences",
     "query_block": "{} queries at a time",
     "key_block": "{} keys at a time",
     "query_tile": "tiles of {}",
     "chunk": "chunks of {}",
     "node_size": "nodes of {}",
 }
-PROBLEM = ["study", "knowledge", "n", "d", "batch", "heads", "kv_heads", "hidden"]
+LENGTHS = {"equal": "", "random": " of random lengths", "sentences": " of sentences"}
+SHAPE = ["study", "knowledge", "n", "d", "batch", "lengths", "tokens"]
+PROBLEM = [*SHAPE, "heads", "kv_heads", "hidden"]
+WORK = ["model", "causal", "reused", "precision"]  # what a time depends on beside the problem, however it is computed
 
 
 def median_interval(samples: np.ndarray) -> tuple[float, float, float]:
@@ -30,20 +35,37 @@ def median_interval(samples: np.ndarray) -> tuple[float, float, float]:
     return float(np.median(ordered)), float(ordered[k - 1]), float(ordered[count - k])
 
 
+def model_label(row: pd.Series) -> str:
+    return row["model"] + (" causal" if row["causal"] == "yes" else "")
+
+
 def series_label(row: pd.Series) -> str:
-    used = [str(row[name]) for name in ("model", "kernel", "reduction") if row[name] != "-"]
+    used = [model_label(row), *(row[name] for name in ("kernel", "reduction") if row[name] != "-")]
+    tokens = " tokens sharded" if row["sequence"] == "sharded" else ""
     threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
-    placement = f" {row['placement']}" if row["placement"] != "natural" else ""
+    placement = f" {row['placement']}" if row["placement"] not in ("natural", "-") else ""
     overlap = " overlapped" if row["overlap"] == "yes" else ""
     amounts = "".join(", " + text.format(row[name]) for name, text in AMOUNTS.items() if row[name] > 0)
-    return f"{'/'.join(used)}{placement}{overlap} {row['precision']}{threads}{amounts}"
+    return f"{'/'.join(used)}{placement}{overlap}{tokens} {row['precision']}{threads}{amounts}"
 
 
 def problem_label(row: pd.Series) -> str:
-    knowledge = str(row["knowledge"]).rsplit("/", 1)[-1]
     heads = f", {row['heads']} heads" if row["heads"] > 1 else ""
+    return f"{shape_label(row)}{heads}"
+
+
+def shape_label(row: pd.Series) -> str:
+    """What models of attention and an LSTM have in common."""
+    return f"{row['study']}: {knowledge_label(row)}, n = {row['n']}, d = {row['d']}{batch_label(row)}"
+
+
+def knowledge_label(row: pd.Series) -> str:
+    return str(row["knowledge"]).rsplit("/", 1)[-1] if row["knowledge"] != "-" else "no knowledge"
+
+
+def batch_label(row: pd.Series) -> str:
     batch = f", batch {row['batch']}" if row["batch"] > 1 else ""
-    return f"{row['study']}: {knowledge}, n = {row['n']}, d = {row['d']}{heads}{batch}"
+    return batch if row["lengths"] == "equal" else f"{batch}{LENGTHS[row['lengths']]} ({row['tokens']:,} tokens)"
 
 
 def valid(cases: pd.DataFrame) -> pd.DataFrame:
@@ -54,12 +76,12 @@ def with_base(cases: pd.DataFrame, scaling: str) -> pd.DataFrame:
     """Cases of that scaling beside their base: the best one-rank time of the same problem, model and precision.
 
     Adds base_seconds, base_label. Under weak scaling the problem of p ranks is p times the base's. Cases without a
-    one-rank base are left out.
+    one-rank base are left out, and under weak scaling those without knowledge, which would not grow.
     """
     chosen = valid(cases)
-    chosen = chosen[chosen["scaling"] == scaling].copy()
+    chosen = chosen[(chosen["scaling"] == scaling) & ((chosen["m"] > 0) | (scaling == "strong"))].copy()
     chosen["share"] = chosen["m"] // chosen["ranks"] if scaling == "weak" else chosen["m"]
-    same = [name for name in PROBLEM if name != "hidden"] + ["share", "model", "precision", "threads", "hidden"]
+    same = [*PROBLEM, "share", *WORK, "threads"]
     alone = chosen[chosen["ranks"] == 1].sort_values("seconds_median").drop_duplicates(same)
     base = alone[same].assign(
         base_seconds=alone["seconds_median"], base_label=[series_label(row) for _, row in alone.iterrows()]
@@ -89,11 +111,11 @@ def weak_scaling(cases: pd.DataFrame) -> pd.DataFrame:
 def growth(cases: pd.DataFrame) -> pd.DataFrame:
     """Cases of problems in which both attention and an LSTM were measured for at least two sizes m."""
     chosen = valid(cases)
-    same = ["study", "knowledge", "n", "d", "batch", "precision", "scaling"]
+    chosen = chosen[(chosen["scaling"] == "strong") & (chosen["m"] > 0)]
     kept = [
         group
-        for _, group in chosen.groupby(same)
-        if {"lstm"} < set(group["model"]) and group["m"].nunique() > 1 and (group["scaling"] == "strong").all()
+        for _, group in chosen.groupby([*SHAPE, "precision"], sort=False)
+        if {"lstm"} < set(group["model"]) and group["m"].nunique() > 1
     ]
     return pd.concat(kept) if kept else chosen.iloc[:0]
 
@@ -104,11 +126,13 @@ def slope(m: np.ndarray, seconds: np.ndarray) -> float:
 
 
 def lstm_ratio(table: pd.DataFrame) -> pd.DataFrame:
-    """Time of the LSTM over that of the fastest attention, for each m and rank count."""
-    best = table.assign(kind=np.where(table["model"] == "lstm", "lstm", "attention"))
-    if best["kind"].nunique() < 2:
-        return pd.DataFrame(columns=["study", "m", "ranks", "ratio"])
-    wide = best.pivot_table(index=["study", "m", "ranks"], columns="kind", values="seconds_median", aggfunc="min")
-    wide = wide.dropna().reset_index()
-    wide["ratio"] = wide["lstm"] / wide["attention"]
-    return wide
+    """Time of the LSTM over that of each model of attention, for each problem, m and rank count, both at their fastest.
+
+    What one model makes of the knowledge once for many sequences is held against an LSTM that does the same, if any.
+    """
+    same = [*SHAPE, "precision", "m", "ranks", "reused"]
+    recurrent = table["model"] == "lstm"
+    lstm = table[recurrent].groupby(same, sort=False, as_index=False)["seconds_median"].min()
+    attention = table[~recurrent].groupby([*same, "model", "causal"], sort=False, as_index=False)["seconds_median"].min()
+    pairs = attention.merge(lstm, on=same, suffixes=("", "_lstm"))
+    return pairs.assign(label=[model_label(row) for _, row in pairs.iterrows()], ratio=pairs["seconds_median_lstm"] / pairs["seconds_median"])

@@ -10,7 +10,8 @@ from analysis import load, plot_exchange, reductions
 from analysis.__main__ import main
 
 CASE = {
-    "study": "size", "knowledge": "gaussian", "model": "knowledge", "kernel": "simd", "precision": "f32", "m": 64, "d": 64,
+    "study": "size", "knowledge": "gaussian", "model": "knowledge", "causal": "-", "kernel": "simd", "precision": "f32",
+    "sequence": "replicated", "lengths": "equal", "reused": 0, "m": 64, "d": 64,
     "heads": 1, "kv_heads": 1, "hidden": 0, "batch": 1, "scale": 0.125, "scaling": "strong", "threads": 1, "query_block": 0, "key_block": 0,
     "ranks": 2, "placement": "natural", "overlap": "no", "query_tile": 0, "chunk": 0, "node_size": 0, "n": 1, "launch": 1,
     "repetitions": 9, "seconds_median": 1.0, "seconds_low": 0.9, "seconds_high": 1.1, "stopped_by": "interval", "compute": 0.8,
@@ -24,6 +25,8 @@ SIZES = [1, 4, 16]
 
 def frame(*rows: dict) -> pd.DataFrame:
     table = pd.DataFrame([{"case": number + 1, **CASE, **row} for number, row in enumerate(rows)])
+    tokens = table["n"] * table["batch"]
+    table = table.assign(tokens=table.get("tokens", tokens).fillna(tokens))
     return table.assign(reduction_asked=table.get("reduction_asked", table["reduction"]).fillna(table["reduction"]))
 
 
@@ -46,6 +49,18 @@ def test_the_state_has_two_numbers_a_head_more_than_the_output():
     row = {"reduction": "packed", "n": 3, "batch": 5, "d": 64, "heads": 4}
     sizes = reductions.state_bytes(frame(row, row | {"precision": "f64"}, row | {"precision": "bf16"}))
     assert list(sizes) == [5 * 3 * 4 * (16 + 2) * w for w in (4, 8, 4)]
+
+
+def test_the_state_counts_the_tokens_there_are():
+    sizes = reductions.state_bytes(frame({"reduction": "packed", "n": 3, "batch": 5, "lengths": "random", "tokens": 11}))
+    assert list(sizes) == [11 * ROW]
+
+
+@pytest.mark.parametrize("what", [{"model": "joint"}, {"causal": "yes"}, {"sequence": "sharded"}, {"reused": 4}, {"lengths": "random"}])
+def test_what_does_other_work_is_another_contest(what):
+    rows = [{"reduction": "packed"}, {"reduction": "tree"} | what]
+    table = frame(*[row | {"n": n} for row in rows for n in SIZES])
+    assert len(reductions.contests(reductions.exchange(table, samples_of([1.0] * len(table))))) == 2
 
 
 def test_the_interval_is_that_of_the_samples_exchange():
