@@ -17,7 +17,8 @@ from . import scaling
 ROUNDOFF = {"f32": 2.0**-24, "f64": 2.0**-53, "bf16": 2.0**-24, "f16": 2.0**-24}  # of the sums
 STORED = {"bf16": 2.0**-8, "f16": 2.0**-11}  # of what is kept in 16 bits on the way
 WEIGHT_ROUNDOFF = {"bf16": 2.0**-9 + 2.0**-13}  # weights may be rounded to bf16, and their exponential be as coarse
-IN_16_BITS = ("knowledge", "self", "joint")  # the kernels' inputs; other models compute in f32 from the stored numbers
+POOLED_IN_16_BITS = ("self", "joint")  # other models make theirs of f32 numbers
+WEIGHED_IN_16_BITS = ("knowledge", "self", "joint", "equivariant")  # a softmax over the numbers as they are stored
 BLOCK = 2048  # keys at a time, so that memory stays bounded
 
 
@@ -90,10 +91,10 @@ class Problem:
     def columns(self, head: int) -> slice:
         return slice(head * self.width, (head + 1) * self.width)
 
-    def coarse(self, roundoff: dict[str, float]) -> float:
-        """That of 16-bit storage on the way, in units of roundoff; 0 where the model keeps nothing in 16 bits."""
+    def coarse(self, roundoff: dict[str, float], models: tuple[str, ...]) -> float:
+        """That of 16-bit storage on the way, in units of roundoff; 0 for models that keep nothing in 16 bits there."""
         precision = self.case["precision"]
-        return roundoff.get(precision, 0.0) / ROUNDOFF[precision] if self.case["model"] in IN_16_BITS else 0.0
+        return roundoff.get(precision, 0.0) / ROUNDOFF[precision] if self.case["model"] in models else 0.0
 
     def tokens(self, head: int) -> Computed:
         return exact(self.kept["queries"][:, self.columns(head)])
@@ -105,7 +106,7 @@ class Problem:
         if self.group == 1:
             return exact(heads[0])
         mean, size = heads.mean(axis=0), np.abs(heads).mean(axis=0)
-        return Computed(mean, (np.sqrt(self.group) + 2) * size + self.coarse(STORED) * np.abs(mean))
+        return Computed(mean, (np.sqrt(self.group) + 2) * size + self.coarse(STORED, POOLED_IN_16_BITS) * np.abs(mean))
 
     def knowledge(self, head: int) -> tuple[Computed, Computed]:
         """Keys and values of that head's group."""
@@ -147,7 +148,7 @@ def attention(p: Problem, q: Computed, k: Computed, v: Computed, causal: int = 0
         size += weights @ np.abs(mine.value)
         error += (weights * found.error) @ np.abs(mine.value) + weights @ mine.error
     value, error, size, moved = value / total, error / total, size / total, moved / total
-    rest = p.sums(len(k.value)) + 2 * p.coarse(WEIGHT_ROUNDOFF)
+    rest = p.sums(len(k.value)) + 2 * p.coarse(WEIGHT_ROUNDOFF, WEIGHED_IN_16_BITS)
     return Computed(value, error + np.abs(value) * moved + rest * size)
 
 

@@ -18,7 +18,7 @@ NATURAL = {  # where a reduction leaves the result, unless placement says otherw
 }
 MOVED = {"replicated": "gathered", "sharded": "sliced"}  # to lie so
 STATE_NUMBER = {"f32": 4, "bf16": 4, "f16": 4, "f64": 8}  # w, bytes
-MODEL = ["model", "causal", "sequence", "reused"]
+MODEL = ["model", "causal", "sequence"]
 PROBLEM = ["study", "knowledge", *MODEL, "kernel", "precision", "m", "d", "heads", "kv_heads", "batch", "lengths", "scale"]
 CONTEST = [*PROBLEM, "scaling", "threads", "query_block", "key_block", "ranks", "result"]
 VARIANTS = {"query_tile": "tiles of", "chunk": "chunks of", "node_size": "nodes of"}

@@ -11,9 +11,8 @@ import pandas as pd
 from scipy.stats import binom
 
 EXCHANGE = ["placement", "overlap", "query_tile", "chunk", "node_size"]
-SERIES = ["model", "causal", "kernel", "reduction", "sequence", "precision", "threads", "reused", "query_block", "key_block", *EXCHANGE]
+SERIES = ["model", "causal", "kernel", "reduction", "sequence", "precision", "threads", "query_block", "key_block", *EXCHANGE]
 AMOUNTS = {
-    "reused": "reused by {} sequences",
     "query_block": "{} queries at a time",
     "key_block": "{} keys at a time",
     "query_tile": "tiles of {}",
@@ -23,7 +22,7 @@ AMOUNTS = {
 LENGTHS = {"equal": "", "random": " of random lengths", "sentences": " of sentences"}
 SHAPE = ["study", "knowledge", "n", "d", "batch", "lengths", "tokens"]
 PROBLEM = [*SHAPE, "heads", "kv_heads", "hidden"]
-WORK = ["model", "causal", "reused", "precision"]  # what a time depends on beside the problem, however it is computed
+WORK = ["model", "causal", "precision"]  # what a time depends on beside the problem, however it is computed
 
 
 def median_interval(samples: np.ndarray) -> tuple[float, float, float]:
@@ -126,11 +125,8 @@ def slope(m: np.ndarray, seconds: np.ndarray) -> float:
 
 
 def lstm_ratio(table: pd.DataFrame) -> pd.DataFrame:
-    """Time of the LSTM over that of each model of attention, for each problem, m and rank count, both at their fastest.
-
-    What one model makes of the knowledge once for many sequences is held against an LSTM that does the same, if any.
-    """
-    same = [*SHAPE, "precision", "m", "ranks", "reused"]
+    """Time of the LSTM over that of each model of attention, for each problem, m and rank count, both at their fastest."""
+    same = [*SHAPE, "precision", "m", "ranks"]
     recurrent = table["model"] == "lstm"
     lstm = table[recurrent].groupby(same, sort=False, as_index=False)["seconds_median"].min()
     attention = table[~recurrent].groupby([*same, "model", "causal"], sort=False, as_index=False)["seconds_median"].min()

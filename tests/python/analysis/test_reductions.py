@@ -56,7 +56,7 @@ def test_the_state_counts_the_tokens_there_are():
     assert list(sizes) == [11 * ROW]
 
 
-@pytest.mark.parametrize("what", [{"model": "joint"}, {"causal": "yes"}, {"sequence": "sharded"}, {"reused": 4}, {"lengths": "random"}])
+@pytest.mark.parametrize("what", [{"model": "joint"}, {"causal": "yes"}, {"sequence": "sharded"}, {"lengths": "random"}])
 def test_what_does_other_work_is_another_contest(what):
     rows = [{"reduction": "packed"}, {"reduction": "tree"} | what]
     table = frame(*[row | {"n": n} for row in rows for n in SIZES])

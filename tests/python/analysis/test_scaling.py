@@ -51,8 +51,8 @@ def test_slope_is_the_exponent():
 def test_series_tell_models_masks_and_sharded_tokens_apart(cases):
     row = cases.iloc[0]
     assert scaling.series_label(row) == "knowledge/blas/packed f32"
-    changed = {"model": "joint", "causal": "yes", "sequence": "sharded", "reused": 8}
-    assert scaling.series_label(pd.Series(row.to_dict() | changed)) == "joint causal/blas/packed tokens sharded f32, reused by 8 sequences"
+    changed = {"model": "joint", "causal": "yes", "sequence": "sharded"}
+    assert scaling.series_label(pd.Series(row.to_dict() | changed)) == "joint causal/blas/packed tokens sharded f32"
     linear = {"model": "linear", "kernel": "-", "reduction": "-", "placement": "-", "overlap": "-"}
     assert scaling.series_label(pd.Series(row.to_dict() | linear)) == "linear f32"
 
@@ -64,7 +64,7 @@ def test_problems_tell_lengths_and_no_knowledge_apart(cases):
     assert scaling.problem_label(pd.Series(row)) == "strong: no knowledge, n = 6, d = 8, batch 3 of random lengths (1,200 tokens), 2 heads"
 
 
-@pytest.mark.parametrize("column, value", [("model", "joint"), ("causal", "yes"), ("reused", 4), ("lengths", "random"), ("tokens", 7)])
+@pytest.mark.parametrize("column, value", [("model", "joint"), ("causal", "yes"), ("lengths", "random"), ("tokens", 7)])
 def test_a_base_does_the_same_work(cases, column, value):
     cases.loc[cases["case"] == 3, column] = value  # the fastest of one rank
     table = scaling.strong_scaling(cases).set_index("case")
@@ -102,11 +102,6 @@ def test_ratios_compare_the_same_problem_alone(cases):
     other.loc[other["model"] == "lstm", "seconds_median"] *= 100
     table = scaling.lstm_ratio(scaling.growth(pd.concat([cases, other], ignore_index=True)))
     assert {n: list(mine["ratio"]) for n, mine in table.groupby("n")} == {6: pytest.approx([4, 4]), 600: pytest.approx([400, 400])}
-
-
-def test_reuse_is_not_held_against_a_lstm_without(cases):
-    cases.loc[(cases["study"] == "growth") & (cases["model"] == "knowledge"), "reused"] = 9
-    assert scaling.lstm_ratio(scaling.growth(cases)).empty
 
 
 def test_a_crowded_problem_gets_a_panel_for_each_model(cases):

@@ -24,6 +24,13 @@ REFUSED_CAMPAIGNS = {
     "chunk": ('m = 300', 'm = 300\nchunk = 0', "chunk = 0"),
     "node size": ('m = 300', 'm = 300\nnode_size = 0', "node_size = 0"),
     "more ranks than launched": ('ranks = [1, 2]', 'ranks = [1, 64]', "64"),
+    "causal knowledge": ('m = 300', 'm = 300\ncausal = true', 'causal = true, but model "knowledge"'),
+    "moments of nothing": ('model = ["knowledge", "lstm"]\nkernel = "blas"\nreduction = ["packed", "reduce_scatter"]\nn = 8\nm = 300', 'model = "moment"\nm = 0', 'm = 0, but model "moment"'),
+    "a sequence shorter than the ranks": ('n = 8', 'n = 1\nsequence = "sharded"', "1 token in all on 2 ranks"),
+    "grouped heads": ('d = 16', 'd = 16\nheads = 4\nkv_heads = 3', "kv_heads = 3 do not divide heads = 4"),
+    "sentences of a generator": ('n = 8', 'n = 8\nlengths = "sentences"', "has no sentences"),
+    "more attended than there are": ('n = 8', 'n = 8\ntop_k = 301', "top_k = 301"),
+    "symmetry": ('n = 8', 'n = 8\nsymmetry = "all"', "symmetry = "),
     "syntax": ('seed = 3', 'seed = ', "tiny.toml"),
 }
 
