@@ -122,8 +122,9 @@ class ManyQueries {
 
   void add(const KeyBlock<T, Key>& block) {
     const std::int64_t columns = round_up(value_cols_, kTileKeys) / kTileKeys;
-    RowsAhead<2> keys(block.next_keys, tiles() * round_up(block.count, kTileKeys) / kTileKeys);
-    RowsAhead<2> values(block.next_values, tiles() * columns);
+    constexpr Asking kAsking = {kLine, false};
+    RowsAhead keys(block.next_keys, tiles() * round_up(block.count, kTileKeys) / kTileKeys, kAsking);
+    RowsAhead values(block.next_values, tiles() * columns, kAsking);
     for (std::int64_t tile = 0; tile < tiles(); ++tile) {
       if (take_weights_of(block, tile, keys)) add_values(block, tile, values);
     }
@@ -172,7 +173,7 @@ class ManyQueries {
   }
 
   // Fills scratch_ with the weights of the block's keys; false where the tile sees none of them.
-  bool take_weights_of(const KeyBlock<T, Key>& block, std::int64_t tile, RowsAhead<2>& ahead) {
+  bool take_weights_of(const KeyBlock<T, Key>& block, std::int64_t tile, RowsAhead& ahead) {
     const SoftmaxState<L> state = state_of(tile);
     const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
     const Query* queries = queries_.row(tile * steps_);
@@ -231,7 +232,7 @@ class ManyQueries {
   }
 
   // O^T += V^T P over the block; the last columns overlap the ones before where they are no whole tile.
-  void add_values(const KeyBlock<T, Key>& block, std::int64_t tile, RowsAhead<2>& ahead) {
+  void add_values(const KeyBlock<T, Key>& block, std::int64_t tile, RowsAhead& ahead) {
     L* sums = sums_.row(tile * value_cols_);
     const auto* weights = reinterpret_cast<const typename Op::B*>(scratch_.data());
     for (std::int64_t begin = 0; begin < value_cols_; begin += kTileKeys) {

@@ -13,6 +13,12 @@ struct CacheSizes {
 };
 const CacheSizes& cache_sizes();
 
+// What serves some processors and not others (measurements in tiles.cpp).
+struct Processor {
+  bool asks_sparsely;  // up to 4 queries: its prefetchers follow lines in order, but not from page to page
+};
+const Processor& this_processor();
+
 struct Tiles {
   std::int64_t queries = 0;  // rows that stay in the second level while keys pass
   std::int64_t keys = 0;     // whose weights for a tile of queries stay in the first
