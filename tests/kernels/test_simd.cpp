@@ -133,7 +133,7 @@ TEST(Simd, MatchesReferenceForAllFormatsShapesAndTargets) {
 TEST(Simd, MatchesReferenceAsEveryProcessorPrefers) {
   for_every_target([] {
     for_every_format([]<class T>(T) {
-      for (const simd::Processor processor : {simd::Processor{false}, simd::Processor{true}}) {
+      for (const simd::Processor processor : {simd::Processor{false, false}, simd::Processor{true, true}}) {
         for (const HeadShape shape : {HeadShape{1, 1, 64, 64}, HeadShape{1, 1, 33, 70}}) {
           for (const std::int64_t n : {1, 2, 4, 5, 8, 9, 16, 17}) {
             const Inputs<T> in(n, 333, shape);

@@ -11,7 +11,7 @@
 // With lanes of 512 bits in f32, a vector holds 16 keys of 1 query, 8 of 2 or 4 of 4, each multiplied by whole vectors,
 // without repeating: 1 query takes a quarter of the FMAs, and lines are read in the order of memory. 8 queries fill two
 // vectors with blocks of 4; 16 queries fill two with blocks of 2, which need a third of the folding (n = 16: .85 of the
-// FMA rate in cache; .79 with four vectors of 4).
+// FMA rate in cache; .79 with four vectors of 4), or where broadcasts are free lie in the lanes (many_queries-inl.hpp).
 // bf16 is widened in registers: the even and the odd columns of a vector are its words shifted and masked. Included
 // again for every target.
 // NOLINTNEXTLINE: toggled include guard

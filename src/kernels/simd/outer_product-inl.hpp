@@ -6,7 +6,9 @@
 //
 // Accumulators are named, not an array: SVE's vectors have no size, and g++ 12 keeps names in registers. With
 // 8 rows x 2 vectors on AVX-512 it ran at .99 of the FMA rate in cache (Zen 5; 4 x 4: .79, 16 x 1: .69; with the
-// broadcast as an operand in memory .87, which Zen 4 prefers). Included again for every target.
+// broadcast as an operand in memory .87). On Zen 4 a broadcast as an operand is free, and one into a register takes a
+// quarter of an FMA's time: 16 x 1, where each is used once, runs at .93 with its exponentials. Included again
+// for every target.
 // NOLINTNEXTLINE: toggled include guard
 #if defined(KNOWSCALE_KERNELS_SIMD_OUTER_PRODUCT_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef KNOWSCALE_KERNELS_SIMD_OUTER_PRODUCT_INL
@@ -162,9 +164,21 @@ HWY_INLINE Ahead outer_product(Op, std::int64_t groups, const typename Op::A* HW
 #define KNOWSCALE_START(i) auto c##i = start(Constant<i % kVectors>());
 #define KNOWSCALE_STEP(i)                                                                                       \
   if constexpr (i < kRows * kVectors) {                                                                         \
-    Op::multiply_add(Op::broadcast(a + i / kVectors * a_row + inner), Op::load(b, i % kVectors), c##i); \
+    Op::multiply_add(Op::broadcast(row_of(Constant<i / kVectors>()) + inner), Op::load(b, i % kVectors), c##i); \
   }
   KNOWSCALE_EACH_ACCUMULATOR(KNOWSCALE_START)
+  // Four rows each have a base whose origin the compiler may not see: with one for all g++ 12 keeps 15 multiples of
+  // a_row, some of them in vector registers (16 x 1: 4 % slower).
+  const auto base = [&](int r) KNOWSCALE_ATTR {
+    const typename Op::A* HWY_RESTRICT from = a + r * a_row;
+    __asm__("" : "+r"(from));
+    return from;
+  };
+  const typename Op::A *a4 = base(4), *a8 = base(8), *a12 = base(12);
+  const auto row_of = [&](auto row) KNOWSCALE_ATTR {
+    constexpr int r = decltype(row)::value;
+    return (r < 4 ? a : r < 8 ? a4 : r < 12 ? a8 : a12) + r % 4 * a_row;
+  };
   // With a test before the first step g++ 12 copies every accumulator in every step.
   do {
 #pragma GCC unroll 4
@@ -173,6 +187,9 @@ HWY_INLINE Ahead outer_product(Op, std::int64_t groups, const typename Op::A* HW
       if ((inner + 1) % 4 == 0 || inner + 1 == kInner) ahead.next();
     }
     a += a_group;
+    a4 += a_group;
+    a8 += a_group;
+    a12 += a_group;
   } while (--groups > 0);
 #undef KNOWSCALE_STEP
 #undef KNOWSCALE_START

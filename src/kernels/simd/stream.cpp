@@ -69,19 +69,26 @@ void stream_past_few(const Stream<T>& stream) {
 }
 #endif
 
-template <class T>
-void choose(const Stream<T>& stream) {
-#if HWY_TARGET != HWY_SCALAR
-  if (stream.rows.count <= most_few_queries<Accumulator<T>>()) return stream_past_few(stream);
-#endif
+template <int kVectors, class T>
+void stream_past_many(const Stream<T>& stream) {
 #if KNOWSCALE_HAVE_DOT_OF_PAIRS
   if constexpr (std::is_same_v<T, Bf16>) {
     if (has_dot_of_pairs()) {
-      return stream_past(ManyQueries<T, PairsOfBf16>(stream.input, stream.rows, stream.key_block), stream);
+      return stream_past(ManyQueries<T, PairsOfBf16, kVectors>(stream.input, stream.rows, stream.key_block), stream);
     }
   }
 #endif
-  stream_past(ManyQueries<T, SingleNumbers<T>>(stream.input, stream.rows, stream.key_block), stream);
+  stream_past(ManyQueries<T, SingleNumbers<T>, kVectors>(stream.input, stream.rows, stream.key_block), stream);
+}
+
+template <class T>
+void choose(const Stream<T>& stream) {
+#if HWY_TARGET != HWY_SCALAR
+  const std::int64_t rows = stream.rows.count, most = most_few_queries<Accumulator<T>>();
+  if (rows <= most / 2 || (rows <= most && !stream.processor.broadcasts_are_free)) return stream_past_few(stream);
+  if (rows <= most) return stream_past_many<1>(stream);
+#endif
+  stream_past_many<2>(stream);
 }
 
 void run_f32(const Stream<float>& stream) { choose(stream); }
