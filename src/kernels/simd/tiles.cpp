@@ -64,7 +64,9 @@ Tiles choose_tiles(const HeadShape& shape, std::int64_t rows, std::int64_t store
   if (rows > kFewRows) {
     tiles.keys = std::clamp(share(caches.l1 * 2 / 3, kTileQueries * lane_bytes, 64), kFewestKeys, kMostKeys);
   } else {
-    const std::int64_t bytes = rows > kVeryFewRows ? kFewBytes : kVeryFewBytes;
+    // One query that asks sparsely has nothing ahead in the first level (.97 of the read rate; with 8 KiB .89).
+    const bool longer = rows > kVeryFewRows || (rows == 1 && this_processor().asks_sparsely);
+    const std::int64_t bytes = longer ? kFewBytes : kVeryFewBytes;
     tiles.keys = std::clamp(share(bytes, width * stored_bytes, kFewKeys), kFewKeys, kMostKeys);
   }
   if (forced.queries > 0) tiles.queries = forced.queries;
