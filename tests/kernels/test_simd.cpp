@@ -14,6 +14,7 @@
 #include "core/random.hpp"
 #include "kernels/attention.hpp"
 #include "kernels/simd/attention.hpp"
+#include "kernels/simd/stream.hpp"
 
 namespace knowscale {
 namespace {
@@ -122,6 +123,26 @@ TEST(Simd, MatchesReferenceForAllFormatsShapesAndTargets) {
                                     HeadShape{6, 2, 16, 9}, HeadShape{1, 1, 80, 96}, HeadShape{2, 1, 33, 70}}) {
         for (const std::int64_t n : {1, 3, 6, 13, 40}) {
           for (const std::int64_t m : {0, 1, 17, 200, 641}) expect_like_reference(Inputs<T>(n, m, shape), 1, 8);
+        }
+      }
+    });
+  });
+}
+
+// What one processor prefers every other one computes alike.
+TEST(Simd, MatchesReferenceAsEveryProcessorPrefers) {
+  for_every_target([] {
+    for_every_format([]<class T>(T) {
+      for (const simd::Processor processor : {simd::Processor{false, false}, simd::Processor{true, true}}) {
+        for (const HeadShape shape : {HeadShape{1, 1, 64, 64}, HeadShape{1, 1, 33, 70}}) {
+          for (const std::int64_t n : {1, 2, 4, 5, 8, 9, 16, 17}) {
+            const Inputs<T> in(n, 333, shape);
+            const Threads threads(1);
+            const auto view = in.view();
+            Partial<Accumulator<T>> out(n, shape);
+            simd::run(simd::Stream<T>{view, {shape, 0, 0, n}, {0, 333}, 48, threads, out.rows(), processor});
+            EXPECT_LE(difference(run("reference", in, 1), out), tolerance<T>(8)) << n << ' ' << shape.key_dim;
+          }
         }
       }
     });

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Few queries: reading the knowledge is the bound, and there are not enough for a lane each. A block of 4 or 2 lanes is
-// a query; its lanes are columns in the first product, then keys, and one load of a key serves all queries.
+// Few queries: reading the knowledge is the bound, and there are not enough for a lane each. A whole vector or a block
+// of 4 or 2 lanes is a query; its lanes are columns in the first product, then keys, and one load of a key serves all
+// queries.
 //
-//   S: for 4 (2) columns at a time, C[key][query block] += (columns of the key, repeated) * (columns of each query)
-//      then 4 (2) vectors of partial sums fold to one: lanes (query, key)
-//   P: 2^(S - r), kept as [key / 4][query][key % 4]
+//   S: for 16 (4, 2) columns at a time, C[key][query] += (columns of the key, repeated) * (columns of each query)
+//      then 16 (4, 2) vectors of partial sums fold to one: lanes (query, key)
+//   P: 2^(S - r), kept as [key / keys][query][key % keys], with as many keys of a query as it has lanes then
 //   O[query][c] += P[query][key] * V[key][c]      lanes are columns, the weight is broadcast
 //
-// With lanes of 512 bits in f32, 4 queries fill a vector with blocks of 4, 8 queries two; 16 queries fill two with
-// blocks of 2, which need a third of the folding (n = 16: .85 of the FMA rate in cache; .79 with four vectors of 4).
+// With lanes of 512 bits in f32, a vector holds 16 keys of 1 query, 8 of 2 or 4 of 4, each multiplied by whole vectors,
+// without repeating: 1 query takes a quarter of the FMAs, and lines are read in the order of memory. 8 queries fill two
+// vectors with blocks of 4; 16 queries fill two with blocks of 2, which need a third of the folding (n = 16: .85 of the
+// FMA rate in cache; .79 with four vectors of 4), or where broadcasts are free lie in the lanes (many_queries-inl.hpp).
 // bf16 is widened in registers: the even and the odd columns of a vector are its words shifted and masked. Included
 // again for every target.
 // NOLINTNEXTLINE: toggled include guard
@@ -99,9 +102,24 @@ template <class V>
 HWY_INLINE V fold(V a, V b, V c, V e) {
   const hn::DFromV<V> d;
   const hn::Repartition<double, decltype(d)> pairs;
-  const auto ab = hn::BitCast(pairs, fold(a, b)), ce = hn::BitCast(pairs, fold(c, e));
+  const auto halves = [&](V x, V y) KNOWSCALE_ATTR {
+    return hn::BitCast(pairs, hn::Add(hn::InterleaveLower(d, x, y), hn::InterleaveUpper(d, x, y)));
+  };
+  const auto ab = halves(a, b), ce = halves(c, e);
   return hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, ab, ce)),
                  hn::BitCast(d, hn::InterleaveUpper(pairs, ab, ce)));
+}
+
+// Vectors whose blocks hold partial sums to one, of whose blocks the i-th is the sum of those of the i-th vector.
+template <class V>
+HWY_INLINE V fold_blocks(V a, V b) {
+  const hn::DFromV<V> d;
+  return hn::Add(hn::ConcatLowerLower(d, b, a), hn::ConcatUpperUpper(d, b, a));
+}
+template <class V>
+HWY_INLINE V fold_blocks(V a, V b, V c, V e) {
+  const V ac = fold_blocks(a, c), be = fold_blocks(b, e);
+  return hn::Add(hn::OddEvenBlocks(hn::SwapAdjacentBlocks(be), ac), hn::OddEvenBlocks(be, hn::SwapAdjacentBlocks(ac)));
 }
 
 // The most rows that FewQueries takes: what two vectors hold with blocks of 2.
@@ -110,7 +128,7 @@ HWY_INLINE std::int64_t most_few_queries() {
   return static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<L>()));
 }
 
-// kVectors x (lanes / kBlock) queries.
+// kVectors x (lanes / kBlock) queries; where kBlock is a whole vector, kVectors.
 template <class T, class Numbers, int kVectors, int kBlock>
 class FewQueries {
   using L = Accumulator<T>;
@@ -118,13 +136,23 @@ class FewQueries {
   using KeyOp = typename Numbers::template KeyOp<kBlock>;
   using ValueOp = typename Numbers::ValueOp;
   using D = hn::ScalableTag<L>;
-  using Layout = QueriesInBlocks<L, kBlock>;
+  static constexpr bool kWhole = kBlock * sizeof(L) > 16;
+  static constexpr int kKeys = kWhole ? kBlock / kVectors : kBlock;  // of a query in a row of scores
+  static constexpr int kScoreVectors = kWhole ? 1 : kVectors;        // a row
+  using Layout = QueriesInBlocks<L, kKeys>;
   static constexpr int kBlockColumns = kBlock * Numbers::kPair;  // that a block stands for in the first product
-  static constexpr int kTileKeys = kAccumulators / kVectors;
-  static constexpr int kTileRows = kTileKeys / kBlock;
+  static constexpr int kTileKeys = kWhole ? kKeys : kAccumulators / kVectors;
+  static constexpr int kTileRows = kTileKeys / kKeys;
+  // Whole vectors of as many keys at a time as there are queries: a prefetcher in hardware follows lines in order.
+  static constexpr int kProductKeys = kWhole ? std::min<int>(kVectors, 16 / sizeof(L)) : kTileKeys;
   static constexpr int kMostRows =
       kAccumulators / 2;  // of a product with values, whose columns are at least two vectors
   using Blocks = KeyBlocks<T, Key, false>;
+
+  // Two ways of asking memory all the time. Densely: for the values of the block while its keys are read, and for the
+  // next block's keys while values are read. Sparsely: where the prefetchers of the machine follow lines in order, but
+  // not past the end of a page, a line of each KiB of what is read now, a block of a page ahead.
+  static constexpr Asking kDensely = {kLine, true}, kSparsely = {1024, false};
 
  public:
   static std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(D())); }
@@ -133,15 +161,16 @@ class FewQueries {
     return shape.key_dim % kBlockColumns == 0 && shape.value_dim % (lanes() * Numbers::kPair) == 0;
   }
 
-  FewQueries(const AttentionInput<T>& input, const QueryRows& rows, std::int64_t block_keys)
+  FewQueries(const AttentionInput<T>& input, const QueryRows& rows, std::int64_t block_keys, bool sparse)
       : input_(input),
         rows_(rows),
+        sparse_(kWhole && sparse),
         value_cols_(round_up(input.shape.value_dim, lanes() * Numbers::kPair)),
         steps_(round_up(input.shape.key_dim, kBlockColumns) / kBlockColumns),
         queries_(steps_, kVectors * Numbers::kPair * lanes()),
         sums_(round_up(rows.count, 8), value_cols_),
-        state_(2, kVectors * lanes()),
-        scratch_(round_up(block_keys, kTileKeys) / kBlock + 2, kVectors * lanes()) {
+        state_(2, kScoreVectors * lanes()),
+        scratch_(round_up(block_keys, kTileKeys) / kKeys + 2, kScoreVectors * lanes()) {
     std::fill_n(sums_.data(), sums_.size(), L{0});
     std::fill_n(state_.data(), state_.size(), L{0});
     pack();
@@ -157,7 +186,11 @@ class FewQueries {
     const std::int64_t passes =
         (rows + kMostRows - 1) / kMostRows *
         std::max<std::int64_t>(value_cols_ / lanes() * std::min<std::int64_t>(rows, kMostRows) / kAccumulators, 1);
-    RowsAhead<3> ahead(block.next_keys, passes * (block.count + kBlock - 1) / kBlock);
+    constexpr int kStep = std::min(kKeys, 4);
+    const std::int64_t steps = passes * (block.count + kStep - 1) / kStep;
+    RowsAhead ahead =
+        sparse_ ? RowsAhead(block.next_values, steps, kSparsely) : RowsAhead(block.next_keys, steps, kDensely);
+    if constexpr (kWhole) return add_values<kVectors>(block, 0, ahead);
     if (rows == 1) return add_values<1>(block, 0, ahead);
     if (rows == 2) return add_values<2>(block, 0, ahead);
     if (rows <= 4) return add_values<4>(block, 0, ahead);
@@ -168,14 +201,14 @@ class FewQueries {
     const std::int64_t value_dim = input_.shape.value_dim;
     L* maxima = scratch_.row(0);
     L* factors = scratch_.row(1);
-    refer_in_natural_units<Layout, kVectors>(state(), maxima, factors);
+    refer_in_natural_units<Layout, kScoreVectors>(state(), maxima, factors);
     for (std::int64_t i = 0; i < rows_.count; ++i) {
       L* row = out.row(rows_.partial_row(i));
-      for (std::int64_t c = 0; c < value_dim; ++c) row[c] = sums_(i, place_of(c)) * factors[i * kBlock];
+      for (std::int64_t c = 0; c < value_dim; ++c) row[c] = sums_(i, place_of(c)) * factors[i * kKeys];
       L sum = 0;
-      for (int lane = 0; lane < kBlock; ++lane) sum += state().sum[i * kBlock + lane];
-      row[value_dim] = sum * factors[i * kBlock];
-      row[value_dim + 1] = maxima[i * kBlock];
+      for (int lane = 0; lane < kKeys; ++lane) sum += state().sum[i * kKeys + lane];
+      row[value_dim] = sum * factors[i * kKeys];
+      row[value_dim + 1] = maxima[i * kKeys];
     }
   }
 
@@ -204,37 +237,81 @@ class FewQueries {
 
   bool take_weights_of(const KeyBlock<T, Key>& block) {
     const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
-    // While keys are read the values of the block are fetched, and the next block's keys while values are read: memory
-    // is asked all the time.
-    RowsAhead<3> ahead(block.values, key_tiles * steps_);
-    const auto score_tile = [&](std::int64_t t, const auto& emit) KNOWSCALE_ATTR {
-      ahead = outer_product<kTileKeys, kVectors, 1, kBlock>(
-          KeyOp(), steps_, block.tile_rows(t, kTileKeys), block.tile_stride(t, kTileKeys), kBlockColumns,
-          queries_.data(), queries_.cols(), FromZero<KeyOp>(),
-          [&](auto row, auto v, auto... keys) KNOWSCALE_ATTR {
-            const auto r = hn::LoadU(D(), state().stabiliser + decltype(v)::value * lanes());
-            emit(Constant<decltype(row)::value / kBlock>(), v, hn::Sub(fold(keys...), r));
-          },
-          ahead);
+    const std::int64_t steps = key_tiles * (kWhole ? kTileKeys / kProductKeys : steps_);
+    RowsAhead ahead = sparse_ ? RowsAhead(block.next_keys, steps, kSparsely) : RowsAhead(block.values, steps, kDensely);
+    const auto score_tile = [&](std::int64_t t, const auto& emit) KNOWSCALE_INLINE_ATTR {
+      const Key* keys = block.tile_rows(t, kTileKeys);
+      const std::int64_t stride = block.tile_stride(t, kTileKeys);
+      const auto product = [&](std::int64_t first, const auto& take) KNOWSCALE_ATTR {
+        constexpr int kEmitKeys = kWhole ? 1 : kBlock;
+        const auto run = [&](auto asking) KNOWSCALE_ATTR {
+          return outer_product<kProductKeys, kVectors, 1, kEmitKeys>(KeyOp(), steps_, keys + first * stride, stride,
+                                                                     kBlockColumns, queries_.data(), queries_.cols(),
+                                                                     FromZero<KeyOp>(), take, asking);
+        };
+        if constexpr (kWhole) {
+          run(NothingAhead());
+          ahead.next();
+        } else {
+          ahead = run(ahead);
+        }
+      };
+      const auto relative = [&](auto scores, int v) KNOWSCALE_ATTR {
+        return hn::Sub(scores, hn::LoadU(D(), state().stabiliser + v * lanes()));
+      };
+      if constexpr (kWhole) {
+        emit(Constant<0>(), Constant<0>(), relative(whole_sums(product), 0));
+      } else {
+        product(0, [&](auto row, auto v, auto... sums) KNOWSCALE_ATTR {
+          emit(Constant<decltype(row)::value / kBlock>(), v, relative(fold(sums...), decltype(v)::value));
+        });
+      }
     };
-    const StoreWeights<L, kVectors> store{scratch_.data()};
-    if (block.position == nullptr && all_seen<Layout, kVectors>(state()) &&
-        take_weights<kTileRows, kVectors, kExactDegree<L>>(state(), key_tiles, score_tile, store)) {
+    const StoreWeights<L, kScoreVectors> store{scratch_.data()};
+    if (block.position == nullptr && all_seen<Layout, kScoreVectors>(state()) &&
+        take_weights<kTileRows, kScoreVectors, kExactDegree<L>>(state(), key_tiles, score_tile, store)) {
       return true;
     }
     if (visible_limit(input_.mask, rows_.query_index(rows_.count - 1), block.begin, block.count) == 0) return false;
     for (std::int64_t t = 0; t < key_tiles; ++t) {
-      score_tile(t, StoreScores<L, kVectors>{scratch_.row(t * kTileRows)});
+      score_tile(t, StoreScores<L, kScoreVectors>{scratch_.row(t * kTileRows)});
     }
     restabilise_all(block, key_tiles * kTileRows, store);
     return true;
   }
 
+  // The sums of a tile, lanes (query, key), of products of whole vectors, key after key as they lie.
+  template <class Product>
+  static HWY_INLINE hn::Vec<D> whole_sums(const Product& product) {
+    constexpr int kInBlock = 16 / sizeof(L), kBlocks = kBlock / kInBlock, kBlocksOfQuery = kBlocks / kVectors;
+    hn::Vec<D> blocks[kBlocks];
+#pragma GCC unroll 4
+    for (int i = 0; i < kBlocksOfQuery; ++i) {
+      hn::Vec<D> sums[kVectors][kInBlock];
+#pragma GCC unroll 4
+      for (int key = 0; key < kInBlock; key += kProductKeys) {
+        product(i * kInBlock + key, [&](auto row, auto v, auto sum)
+                                        KNOWSCALE_ATTR { sums[decltype(v)::value][key + decltype(row)::value] = sum; });
+      }
+#pragma GCC unroll 4
+      for (int v = 0; v < kVectors; ++v) {
+        if constexpr (kInBlock == 4)
+          blocks[v * kBlocksOfQuery + i] = fold(sums[v][0], sums[v][1], sums[v][2], sums[v][3]);
+        else
+          blocks[v * kBlocksOfQuery + i] = fold(sums[v][0], sums[v][1]);
+      }
+    }
+    if constexpr (kBlocks == 4)
+      return fold_blocks(blocks[0], blocks[1], blocks[2], blocks[3]);
+    else
+      return fold_blocks(blocks[0], blocks[1]);
+  }
+
   template <class Store>
   HWY_NOINLINE void restabilise_all(const KeyBlock<T, Key>& block, std::int64_t rows, const Store& store) {
-    Matrix<L> lanes_of(2, kVectors * lanes()), everything(1, rows * kBlock);
+    Matrix<L> lanes_of(2, kScoreVectors * lanes()), everything(1, rows * kKeys);
     for (std::int64_t lane = 0; lane < lanes_of.cols(); ++lane) {
-      const std::int64_t row = std::min(lane / kBlock, rows_.count - 1);
+      const std::int64_t row = std::min(lane / kKeys, rows_.count - 1);
       lanes_of(0, lane) = static_cast<L>(visible_limit(input_.mask, rows_.query_index(row), block.begin, block.count));
     }
     const L* position = block.position;
@@ -243,16 +320,16 @@ class FewQueries {
       position = everything.data();
     }
     const L* factors = lanes_of.row(1);
-    restabilise<Layout, kVectors, kExactDegree<L>>(state(), scratch_.data(), rows, {position, lanes_of.row(0)},
-                                                   lanes_of.row(1), store);
+    restabilise<Layout, kScoreVectors, kExactDegree<L>>(state(), scratch_.data(), rows, {position, lanes_of.row(0)},
+                                                        lanes_of.row(1), store);
     for (std::int64_t i = 0; i < rows_.count; ++i) {
-      for (std::int64_t c = 0; c < value_cols_; ++c) sums_(i, c) *= factors[i * kBlock];
+      for (std::int64_t c = 0; c < value_cols_; ++c) sums_(i, c) *= factors[i * kKeys];
     }
   }
 
   // Rows [first, first + kRows) of O += P V; rows behind the last are computed and not used.
   template <int kRows>
-  void add_values(const KeyBlock<T, Key>& block, std::int64_t first, RowsAhead<3>& ahead) {
+  void add_values(const KeyBlock<T, Key>& block, std::int64_t first, RowsAhead& ahead) {
     constexpr int kMost = kAccumulators / kRows < 4 ? kAccumulators / kRows : 4;
     const std::int64_t vectors = value_cols_ / lanes();
     std::int64_t vector = 0;
@@ -267,29 +344,30 @@ class FewQueries {
 
   template <int kRows, int kColumns>
   HWY_INLINE void add_columns(const KeyBlock<T, Key>& block, std::int64_t first, std::int64_t vector,
-                              RowsAhead<3>& ahead) {
+                              RowsAhead& ahead) {
     const auto add = [&](auto row, auto v, auto sum) KNOWSCALE_ATTR {
       L* at = sums_.row(first + decltype(row)::value) + (vector + decltype(v)::value) * lanes();
       hn::StoreU(hn::Add(hn::LoadU(D(), at), sum), D(), at);
     };
-    const L* weights = scratch_.data() + first * kBlock;
+    const L* weights = scratch_.data() + first * kKeys;
     const Key* values = block.values.data + vector * lanes();
-    const std::int64_t groups = block.count / kBlock, rest = block.count % kBlock;
+    const std::int64_t groups = block.count / kKeys, rest = block.count % kKeys;
     const ValueOp op;
     const FromZero<ValueOp> zero;
     if (groups > 0) {
-      ahead = outer_product<kRows, kColumns, kBlock, 1>(op, groups, weights, kBlock, scratch_.cols(), values,
-                                                        block.values.stride, zero, add, ahead);
+      ahead = outer_product<kRows, kColumns, kKeys, 1>(op, groups, weights, kKeys, scratch_.cols(), values,
+                                                       block.values.stride, zero, add, ahead);
     }
     if (rest > 0) {
-      outer_product<kRows, kColumns, 1, 1>(op, rest, weights + groups * scratch_.cols(), kBlock, 1,
-                                           values + groups * kBlock * block.values.stride, block.values.stride, zero,
+      outer_product<kRows, kColumns, 1, 1>(op, rest, weights + groups * scratch_.cols(), kKeys, 1,
+                                           values + groups * kKeys * block.values.stride, block.values.stride, zero,
                                            add, ahead);
     }
   }
 
   const AttentionInput<T>& input_;
   QueryRows rows_;
+  bool sparse_;
   std::int64_t value_cols_;
   std::int64_t steps_;
   Matrix<L> queries_;

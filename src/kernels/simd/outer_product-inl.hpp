@@ -6,7 +6,9 @@
 //
 // Accumulators are named, not an array: SVE's vectors have no size, and g++ 12 keeps names in registers. With
 // 8 rows x 2 vectors on AVX-512 it ran at .99 of the FMA rate in cache (Zen 5; 4 x 4: .79, 16 x 1: .69; with the
-// broadcast as an operand in memory .87, which Zen 4 prefers). Included again for every target.
+// broadcast as an operand in memory .87). On Zen 4 a broadcast as an operand is free, and one into a register takes a
+// quarter of an FMA's time: 16 x 1, where each is used once, runs at .93 with its exponentials. Included again
+// for every target.
 // NOLINTNEXTLINE: toggled include guard
 #if defined(KNOWSCALE_KERNELS_SIMD_OUTER_PRODUCT_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef KNOWSCALE_KERNELS_SIMD_OUTER_PRODUCT_INL
@@ -15,6 +17,7 @@
 #define KNOWSCALE_KERNELS_SIMD_OUTER_PRODUCT_INL
 #endif
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -54,16 +57,22 @@ struct Broadcast {
 };
 
 #if HWY_TARGET != HWY_SCALAR
-// kBytes bytes (16 or 8) repeated through a vector of T.
+// kBytes bytes (8, 16 or more) repeated through a vector of T.
 template <int kBytes, class T>
 HWY_INLINE hn::Vec<hn::ScalableTag<T>> repeat_bytes(const void* from) {
   const hn::ScalableTag<T> d;
   if constexpr (kBytes == 16) {
     return hn::LoadDup128(d, static_cast<const T*>(from));
-  } else {
+  } else if constexpr (kBytes == 8) {
     double both;
     std::memcpy(&both, from, sizeof(both));
     return hn::BitCast(d, hn::Set(hn::ScalableTag<double>(), both));
+  } else if constexpr (kBytes == HWY_MAX_BYTES / 2) {
+    const auto half = hn::LoadU(hn::Half<decltype(d)>(), static_cast<const T*>(from));
+    return hn::Combine(d, half, half);
+  } else {
+    static_assert(kBytes == HWY_MAX_BYTES);
+    return hn::LoadU(d, static_cast<const T*>(from));
   }
 }
 
@@ -84,23 +93,36 @@ struct FromZero {
   }
 };
 
+// How memory is asked for rows that come later: a line of every so many bytes, into the first or the second level.
+struct Asking {
+  std::int64_t every;
+  bool first_level;
+};
+inline constexpr std::int64_t kLine = 64;
+
 // What is asked into cache while a product runs: rows that come later, so many bytes a step that they are there after
-// `steps` steps. kLocality: 3 the first level, 2 the second.
-template <int kLocality>
+// `steps` steps.
 class RowsAhead {
  public:
   template <class T>
-  RowsAhead(MatrixView<const T> rows, std::int64_t steps)
+  RowsAhead(MatrixView<const T> rows, std::int64_t steps, Asking asking)
       : row_(reinterpret_cast<const char*>(rows.data)),
         bytes_(rows.cols * static_cast<std::int64_t>(sizeof(T))),
         stride_(rows.stride * static_cast<std::int64_t>(sizeof(T))),
-        advance_((rows.rows * bytes_ + steps - 1) / steps) {}
+        advance_((rows.rows * bytes_ + steps - 1) / steps),
+        first_level_(asking.first_level) {
+    if (bytes_ == stride_) bytes_ *= std::max<std::int64_t>(rows.rows, 1);
+    every_ = std::min(asking.every, bytes_);
+  }
 
   HWY_INLINE void next() {
-    constexpr std::int64_t kLine = 64;
-    for (due_ += advance_; due_ > 0; due_ -= kLine) {
-      __builtin_prefetch(row_ + at_, 0, kLocality);
-      at_ += kLine;
+    for (due_ += advance_; due_ > 0; due_ -= every_) {
+      if (first_level_) {
+        __builtin_prefetch(row_ + at_, 0, 3);
+      } else {
+        __builtin_prefetch(row_ + at_, 0, 2);
+      }
+      at_ += every_;
       if (at_ >= bytes_) {
         at_ = 0;
         row_ += stride_;
@@ -110,8 +132,13 @@ class RowsAhead {
 
  private:
   const char* row_;
-  std::int64_t bytes_, stride_, advance_;
+  std::int64_t bytes_, stride_, advance_, every_;
+  bool first_level_;
   std::int64_t at_ = 0, due_ = 0;
+};
+
+struct NothingAhead {
+  HWY_INLINE void next() {}
 };
 
 // A line of each row, a row a step, into the first level.
@@ -128,26 +155,41 @@ struct ColumnAhead {
 // Calls emit(row, vector, C[row][vector], ..., C[row + kEmitRows - 1][vector]) for every kEmitRows rows, with row and
 // vector as Constants. There are `groups` >= 1 groups of kInner steps; A(r, s) is at a + r a_row + s / kInner a_group +
 // s % kInner; B[s] at b + s b_step.
-// ahead.next() is called once a group; returns it as it is then.
+// ahead.next() is called once a group, in long ones every 4 steps; returns it as it is then.
 template <int kRows, int kVectors, int kInner, int kEmitRows, class Op, class Start, class Emit, class Ahead>
 HWY_INLINE Ahead outer_product(Op, std::int64_t groups, const typename Op::A* HWY_RESTRICT a, std::int64_t a_row,
                                std::int64_t a_group, const typename Op::B* HWY_RESTRICT b, std::int64_t b_step,
                                const Start& start, const Emit& emit, Ahead ahead) {
   static_assert(kRows * kVectors <= 16 && kRows % kEmitRows == 0);
 #define KNOWSCALE_START(i) auto c##i = start(Constant<i % kVectors>());
-#define KNOWSCALE_STEP(i)                                                                               \
-  if constexpr (i < kRows * kVectors) {                                                                 \
-    Op::multiply_add(Op::broadcast(a + i / kVectors * a_row + inner), Op::load(b, i % kVectors), c##i); \
+#define KNOWSCALE_STEP(i)                                                                                       \
+  if constexpr (i < kRows * kVectors) {                                                                         \
+    Op::multiply_add(Op::broadcast(row_of(Constant<i / kVectors>()) + inner), Op::load(b, i % kVectors), c##i); \
   }
   KNOWSCALE_EACH_ACCUMULATOR(KNOWSCALE_START)
+  // Four rows each have a base whose origin the compiler may not see: with one for all g++ 12 keeps 15 multiples of
+  // a_row, some of them in vector registers (16 x 1: 4 % slower).
+  const auto base = [&](int r) KNOWSCALE_ATTR {
+    const typename Op::A* HWY_RESTRICT from = a + r * a_row;
+    __asm__("" : "+r"(from));
+    return from;
+  };
+  const typename Op::A *a4 = base(4), *a8 = base(8), *a12 = base(12);
+  const auto row_of = [&](auto row) KNOWSCALE_ATTR {
+    constexpr int r = decltype(row)::value;
+    return (r < 4 ? a : r < 8 ? a4 : r < 12 ? a8 : a12) + r % 4 * a_row;
+  };
   // With a test before the first step g++ 12 copies every accumulator in every step.
   do {
 #pragma GCC unroll 4
     for (int inner = 0; inner < kInner; ++inner, b += b_step) {
       KNOWSCALE_EACH_ACCUMULATOR(KNOWSCALE_STEP)
+      if ((inner + 1) % 4 == 0 || inner + 1 == kInner) ahead.next();
     }
     a += a_group;
-    ahead.next();
+    a4 += a_group;
+    a8 += a_group;
+    a12 += a_group;
   } while (--groups > 0);
 #undef KNOWSCALE_STEP
 #undef KNOWSCALE_START

@@ -38,12 +38,13 @@ template <class Numbers, int kVectors, int kBlock, class T>
 void stream_past_few(const Stream<T>& stream) {
   using InPlace = FewQueries<T, Numbers, kVectors, kBlock>;
   using Copied = FewQueries<T, FewSingleNumbers<Accumulator<T>>, kVectors, kBlock>;
+  const bool sparse = stream.processor.asks_sparsely;
   if constexpr (!std::is_same_v<InPlace, Copied>) {
     if (!InPlace::in_place(stream.input.shape)) {
-      return stream_past(Copied(stream.input, stream.rows, stream.key_block), stream);
+      return stream_past(Copied(stream.input, stream.rows, stream.key_block, sparse), stream);
     }
   }
-  stream_past(InPlace(stream.input, stream.rows, stream.key_block), stream);
+  stream_past(InPlace(stream.input, stream.rows, stream.key_block, sparse), stream);
 }
 
 // In the fewest lanes that hold the queries.
@@ -53,25 +54,41 @@ void stream_past_few(const Stream<T>& stream) {
   using Numbers = std::conditional_t<std::is_same_v<T, Bf16>, FewBf16, FewSingleNumbers<L>>;
   constexpr int kLargestBlock = 16 / sizeof(L);
   const std::int64_t rows = stream.rows.count, lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<L>()));
+#if HWY_HAVE_SCALABLE || HWY_MAX_BYTES == 16
   if (rows <= lanes / kLargestBlock) return stream_past_few<Numbers, 1, kLargestBlock>(stream);
+#else
+  constexpr int kWhole = HWY_MAX_BYTES / sizeof(L);
+  if (rows == 1) return stream_past_few<Numbers, 1, kWhole>(stream);
+  if (rows == 2) return stream_past_few<Numbers, 2, kWhole>(stream);
+  if constexpr (HWY_MAX_BYTES == 64) {
+    if (rows <= 4) return stream_past_few<Numbers, 4, kWhole>(stream);
+  }
+#endif
   if (rows <= 2 * lanes / kLargestBlock) return stream_past_few<Numbers, 2, kLargestBlock>(stream);
   stream_past_few<Numbers, 2, 2>(stream);
 }
 #endif
 
-template <class T>
-void choose(const Stream<T>& stream) {
-#if HWY_TARGET != HWY_SCALAR
-  if (stream.rows.count <= most_few_queries<Accumulator<T>>()) return stream_past_few(stream);
-#endif
+template <int kVectors, class T>
+void stream_past_many(const Stream<T>& stream) {
 #if KNOWSCALE_HAVE_DOT_OF_PAIRS
   if constexpr (std::is_same_v<T, Bf16>) {
     if (has_dot_of_pairs()) {
-      return stream_past(ManyQueries<T, PairsOfBf16>(stream.input, stream.rows, stream.key_block), stream);
+      return stream_past(ManyQueries<T, PairsOfBf16, kVectors>(stream.input, stream.rows, stream.key_block), stream);
     }
   }
 #endif
-  stream_past(ManyQueries<T, SingleNumbers<T>>(stream.input, stream.rows, stream.key_block), stream);
+  stream_past(ManyQueries<T, SingleNumbers<T>, kVectors>(stream.input, stream.rows, stream.key_block), stream);
+}
+
+template <class T>
+void choose(const Stream<T>& stream) {
+#if HWY_TARGET != HWY_SCALAR
+  const std::int64_t rows = stream.rows.count, most = most_few_queries<Accumulator<T>>();
+  if (rows <= most / 2 || (rows <= most && !stream.processor.broadcasts_are_free)) return stream_past_few(stream);
+  if (rows <= most) return stream_past_many<1>(stream);
+#endif
+  stream_past_many<2>(stream);
 }
 
 void run_f32(const Stream<float>& stream) { choose(stream); }

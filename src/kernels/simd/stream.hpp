@@ -4,6 +4,7 @@
 
 #include "kernels/attention.hpp"
 #include "kernels/simd/query_rows.hpp"
+#include "kernels/simd/tiles.hpp"
 
 namespace knowscale::simd {
 
@@ -15,6 +16,7 @@ struct Stream {
   std::int64_t key_block;        // keys at a time
   const Threads& threads;  // asked to poll after each block of keys
   MatrixView<Accumulator<T>> out;  // the rows' states are overwritten
+  Processor processor = this_processor();
 };
 
 template <class T>

@@ -16,6 +16,7 @@
 #undef KNOWSCALE_HAVE_DOT_OF_PAIRS
 #undef KNOWSCALE_BEFORE_NAMESPACE
 #undef KNOWSCALE_ATTR
+#undef KNOWSCALE_INLINE_ATTR
 
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 #include <immintrin.h>
@@ -32,5 +33,8 @@
 #define KNOWSCALE_ATTR HWY_ATTR
 #define KNOWSCALE_BEFORE_NAMESPACE() HWY_BEFORE_NAMESPACE()
 #endif
+
+// Of a lambda that holds an inner loop, or is called from one: what it captures stays in registers.
+#define KNOWSCALE_INLINE_ATTR KNOWSCALE_ATTR __attribute__((always_inline))
 
 #endif  // KNOWSCALE_KERNELS_SIMD_TARGET_INL

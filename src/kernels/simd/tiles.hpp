@@ -13,6 +13,13 @@ struct CacheSizes {
 };
 const CacheSizes& cache_sizes();
 
+// What serves some processors and not others (measurements in tiles.cpp).
+struct Processor {
+  bool asks_sparsely;        // up to 4 queries: its prefetchers follow lines in order, but not from page to page
+  bool broadcasts_are_free;  // as operands in memory: 9 to 16 queries (of lanes of f32 in 512 bits) lie in the lanes
+};
+const Processor& this_processor();
+
 struct Tiles {
   std::int64_t queries = 0;  // rows that stay in the second level while keys pass
   std::int64_t keys = 0;     // whose weights for a tile of queries stay in the first

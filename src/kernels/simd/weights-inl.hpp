@@ -50,23 +50,29 @@ struct QueriesInLanes {
 };
 
 #if HWY_TARGET != HWY_SCALAR
-// kBlock lanes (2, or 4 of f32) are a query, each of them one of consecutive keys.
+// kBlock lanes, 8 bytes or more, are a query, each of them one of consecutive keys.
 template <class L, int kBlock>
 struct QueriesInBlocks {
   using D = hn::ScalableTag<L>;
   using V = hn::Vec<D>;
   static constexpr int kKeysARow = kBlock;
   static HWY_INLINE V spread_max(V v) {
-    if constexpr (kBlock == 4) v = hn::Max(v, hn::Shuffle1032(v));
-    return hn::Max(v, swap_neighbours(v, L()));
+    return spread(v, [](V a, V b) KNOWSCALE_ATTR { return hn::Max(a, b); });
   }
   static HWY_INLINE V spread_sum(V v) {
-    if constexpr (kBlock == 4) v = hn::Add(v, hn::Shuffle1032(v));
-    return hn::Add(v, swap_neighbours(v, L()));
+    return spread(v, [](V a, V b) KNOWSCALE_ATTR { return hn::Add(a, b); });
   }
   static HWY_INLINE V per_key(const L* p) { return repeat_bytes<kBlock * sizeof(L), L>(p); }
 
  private:
+  static constexpr int kBytes = kBlock * sizeof(L);
+  template <class Combine>
+  static HWY_INLINE V spread(V v, const Combine& combine) {
+    if constexpr (kBytes >= 64) v = combine(v, hn::ConcatLowerUpper(D(), v, v));
+    if constexpr (kBytes >= 32) v = combine(v, hn::SwapAdjacentBlocks(v));
+    if constexpr (kBytes >= 16 && sizeof(L) == 4) v = combine(v, hn::Shuffle1032(v));
+    return combine(v, swap_neighbours(v, L()));
+  }
   static HWY_INLINE V swap_neighbours(V v, float) { return hn::Shuffle2301(v); }
   static HWY_INLINE V swap_neighbours(V v, double) { return hn::Shuffle01(v); }
 };
@@ -114,8 +120,8 @@ HWY_INLINE bool take_weights(const SoftmaxState<L>& state, std::int64_t tiles, c
   KNOWSCALE_EACH_VECTOR(KNOWSCALE_BEGIN)
 #undef KNOWSCALE_BEGIN
   for (std::int64_t t = 0; t < tiles; ++t) {
-    score_tile(t, [&](auto row, auto v, auto... scores) KNOWSCALE_ATTR {
-      const auto take = [&](auto& sum, auto& peak) KNOWSCALE_ATTR {
+    score_tile(t, [&](auto row, auto v, auto... scores) KNOWSCALE_INLINE_ATTR {
+      const auto take = [&](auto& sum, auto& peak) KNOWSCALE_INLINE_ATTR {
         store(t * kTileRows + decltype(row)::value, decltype(v)::value, sum,
               exp2_of_small_score<kDegree>(d, scores, peak)...);
       };
