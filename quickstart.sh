@@ -12,7 +12,7 @@ quickstart.sh: from a fresh machine to a scaling plot, in one command.
   2. configures and builds Release into build/release
   3. builds the WordNet knowledge set data/wordnet.h5 (once)
   4. runs bench/campaigns/quickstart.toml with mpirun on all cores
-  5. draws the plots and prints the result table and where the files are
+  5. draws the plots, prints the result table, what three sentences attend to, and where the files are
 
   -o DIR   where results go (default: results in this folder)
   -h       this text
@@ -46,7 +46,7 @@ if [ ! -f "$knowledge" ]; then
   else
     say "no WordNet database here (package wordnet-base): using the sample of it that is in the repository"
     knowledge="$root/data/wordnet-sample.h5"
-    choices=(--set "growth.m=[128,512,2000]")
+    choices=(--set "growth.m=[128,512,2000]" --set "models.m=2000")
   fi
 fi
 
@@ -67,12 +67,15 @@ cores=$(nproc)
 [ "$cores" -ge 2 ] || cores=2 # the campaign compares one rank with two
 say "measuring on $cores ranks"
 status=0
+for study in wordnet kernels growth models sentences; do choices+=(--set "$study.knowledge=\"$knowledge\""); done
 mpirun --oversubscribe -n "$cores" "$root/build/release/knowscale" run "$root/bench/campaigns/quickstart.toml" \
-  --set "wordnet.knowledge=\"$knowledge\"" --set "growth.knowledge=\"$knowledge\"" "${choices[@]}" -o "$file" "$@" || status=$?
+  "${choices[@]}" -o "$file" "$@" || status=$?
 [ -f "$file" ] || exit "$status"
 
 say "drawing the plots"
 (cd "$root" && "$python" -m analysis report "$file" -o "$results/quickstart") > /dev/null || fail "could not draw the plots"
+say "what the words of three sentences of WordNet attend to most, among its synsets:"
+(cd "$root" && "$python" -m analysis attended "$file" --sentences 3 --top 3) || fail "could not read what tokens attend to"
 say "results: $file"
 say "plots:   $results/quickstart/index.html"
 exit "$status"

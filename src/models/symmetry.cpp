@@ -103,14 +103,16 @@ Matrix<T> multiplied(const Matrix<T>& rows, double factor) {
   return out;
 }
 
+// The keys with the first token added to each: its own scores grow by |x|^2, which no other keys could make up for.
 template <class T>
-Matrix<T> shifted(const Matrix<T>& rows, std::uint64_t seed) {
-  std::vector<double> shift(static_cast<std::size_t>(rows.cols()));
-  fill_normal(seed, Stream::rotation, std::int64_t{1} << 40, shift);
-  Matrix<T> out(rows.rows(), rows.cols());
-  for (std::int64_t i = 0; i < rows.rows(); ++i) {
-    for (std::int64_t j = 0; j < rows.cols(); ++j) {
-      out(i, j) = static_cast<T>(static_cast<double>(rows(i, j)) + shift[static_cast<std::size_t>(j)]);
+Matrix<T> shifted(const Instance<T>& instance, const Case& c) {
+  const std::int64_t columns_a_key_head = c.d / std::max<std::int64_t>(instance.keys.cols() / c.head_dim(), 1);
+  Matrix<T> out(instance.keys.rows(), instance.keys.cols());
+  for (std::int64_t i = 0; i < out.rows(); ++i) {
+    for (std::int64_t j = 0; j < out.cols(); ++j) {
+      const std::int64_t column = j / c.head_dim() * columns_a_key_head + j % c.head_dim();
+      out(i, j) =
+          static_cast<T>(static_cast<double>(instance.keys(i, j)) + static_cast<double>(instance.queries(0, column)));
     }
   }
   return out;
@@ -140,16 +142,41 @@ double longest(const Matrix<T>& rows) {
   return std::sqrt(square);
 }
 
+// Frobenius norm of the metric of `moment`, (1/m) sum_k k k^T / (1 + |k|^2 / d_h), of the head where it is largest: it
+// stretches no token by more.
+template <class T>
+double metric_norm(const Matrix<T>& keys, const Case& c) {
+  double largest = 0;
+  const std::int64_t width = c.head_dim();
+  for (std::int64_t first = 0; first < c.kv_heads * width; first += width) {
+    const auto dot = [&](std::int64_t k, std::int64_t l) {
+      double sum = 0;
+      for (std::int64_t j = first; j < first + width; ++j) {
+        sum += static_cast<double>(keys(k, j)) * static_cast<double>(keys(l, j));
+      }
+      return sum;
+    };
+    double square = 0;
+    for (std::int64_t k = 0; k < keys.rows(); ++k) {
+      for (std::int64_t l = 0; l < keys.rows(); ++l) {
+        const double d_h = static_cast<double>(width), both = dot(k, l);
+        square += both * both / ((1 + dot(k, k) / d_h) * (1 + dot(l, l) / d_h));
+      }
+    }
+    largest = std::max(largest, std::sqrt(square) / static_cast<double>(keys.rows()));
+  }
+  return largest;
+}
+
 // Rotating and reordering rounds every component once, which moves a score s by about 2 u |q| |k|; the softmax doubles
-// it, and sums over m keys and n tokens add u sqrt(m + n). 16: both sides, and four standard deviations. Moments keep
-// vectors within sqrt(d_h), so that they stretch a token by d_h at most, seldom by more than half of it; projections
+// it, and sums over m keys and n tokens add u sqrt(m + n). 16: both sides, and four standard deviations. Projections
 // keep the length of a vector, give or take. Weights of bf16 are rounded on both sides.
 template <class T>
 double rounding_bound(const Instance<T>& instance, const Case& c, const Structure& structure) {
   const double query = longest(instance.queries), key = longest(instance.keys);
   double score = 0;
   for (const Softmax& softmax : structure.all()) {
-    const double stretch = structure.moments > 0 && softmax.sequence ? static_cast<double>(c.head_dim()) / 2 : 1;
+    const double stretch = structure.moments > 0 && softmax.sequence ? metric_norm(instance.keys, c) : 1;
     if (softmax.sequence) score = std::max(score, c.scale * query * query * stretch);
     if (softmax.knowledge) score = std::max(score, c.scale * query * key);
   }
@@ -186,8 +213,10 @@ class Checker {
   }
 
   SymmetryCheck check(Symmetry symmetry) const {
-    return {symmetry, should_keep(c_, symmetry), error_of(symmetry), rounding_bound(instance_, c_, model_.structure),
-            kExactRotations ? 5.0 : 1000.0};
+    const Structure& structure = model_.structure;
+    const double bound = symmetry == Symmetry::key_shift ? rounding_bound(shifted_instance(), c_, structure)
+                                                         : rounding_bound(instance_, c_, structure);
+    return {symmetry, should_keep(c_, symmetry), error_of(symmetry), bound, kExactRotations ? 5.0 : 1000.0};
   }
 
  private:
@@ -258,10 +287,13 @@ class Checker {
                                      multiplied(instance_.queries, 2)};
         return relative_difference(evaluate(doubled, colder, comm_, threads_), multiplied(output_, 2));
       }
-      case Symmetry::key_shift:
-        return difference({shifted(instance_.keys, c_.seed), copy(instance_.values), copy(instance_.queries)}, output_);
+      case Symmetry::key_shift: return difference(shifted_instance(), output_);
     }
     return 0;
+  }
+
+  Instance<T> shifted_instance() const {
+    return {shifted(instance_, c_), copy(instance_.values), copy(instance_.queries)};
   }
 
   // The largest error of four draws, one matrix for each of `blocks` blocks of the knowledge's columns. Queries, which

@@ -19,7 +19,7 @@ enum class Symmetry {
   threads,                // one thread more
   tiles,                  // other tile sizes of the kernel
   scaling,                // f(2X, 2Z; b / 4) = 2 f(X, Z; b): scores stay, values double
-  key_shift               // one vector added to all keys: a constant added to all scores of a query
+  key_shift               // the first token added to all keys: a constant added to all scores of a query
 };
 inline constexpr std::size_t kSymmetries = 9;
 
