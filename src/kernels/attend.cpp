@@ -32,6 +32,10 @@ AttentionInput<T> part_of(const AttentionInput<T>& input, const OneSequence& par
   one.mask.sequences = {};
   one.mask.first_query += part.queries.begin;
   one.mask.first_key += part.keys.begin;
+  if (!one.mask.visible.empty()) {
+    one.mask.visible =
+        one.mask.visible.subspan(static_cast<std::size_t>(part.keys.begin), static_cast<std::size_t>(part.keys.size()));
+  }
   return one;
 }
 

@@ -9,18 +9,14 @@
 #include "core/error.hpp"
 
 namespace knowscale {
-namespace {
 
 constexpr double kNoKeys = -std::numeric_limits<double>::infinity();
 
-// log(exp(a) + exp(b)), the same to the bit for (b, a); NaN where either is.
 double log_add(double a, double b) {
   if (a == kNoKeys) return b;
   if (b == kNoKeys) return a;
   return (a > b ? a : b) + std::log1p(std::exp(-std::abs(a - b)));
 }
-
-}  // namespace
 
 TopKeys::TopKeys(std::int64_t rows, std::int64_t kept)
     : count(kept), keys(static_cast<std::size_t>(rows * kept)), lse(static_cast<std::size_t>(rows), kNoKeys) {}

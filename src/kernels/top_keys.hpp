@@ -25,6 +25,9 @@ inline bool ranks_before(const TopKey& a, const TopKey& b) {
   return a.score != b.score ? a.score > b.score : a.key < b.key;
 }
 
+// log(exp(a) + exp(b)), the same to the bit for (b, a); -inf is the log of nothing. NaN where either is.
+double log_add(double a, double b);
+
 // What one shard knows of the keys that each query attends to most. Row i heads + head is head `head` of query i.
 struct TopKeys {
   std::int64_t count = 0;    // kept a row

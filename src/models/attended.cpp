@@ -78,11 +78,6 @@ std::vector<double> token_lse(const Case& c, MatrixView<const T> tokens, std::in
   return lse;
 }
 
-double log_add(double a, double b) {
-  const double high = std::max(a, b);
-  return high + std::log1p(std::exp(std::min(a, b) - high));
-}
-
 }  // namespace
 
 template <class T>

@@ -53,15 +53,14 @@ class AttentionModel : public PreparedModel<T> {
   }
   // The same for rows that the model has made, with the kernel and the reduction of the same names.
   std::unique_ptr<PreparedAttention<A>> mapped_softmax(MatrixView<const A> queries,
-                                                       std::vector<ShardedKeys<A>> sources) const
-      requires(!std::is_same_v<T, A>) {
-    const Backend<A> backend = {&kernel_by_name<A>(backend_.kernel->name),
-                                &reduction_by_name<A>(backend_.reduction->name)};
-    return prepare_softmax<A>(backend, queries, std::move(sources));
-  }
-  std::unique_ptr<PreparedAttention<A>> mapped_softmax(
-      MatrixView<const A> queries, std::vector<ShardedKeys<A>> sources) const requires std::is_same_v<T, A> {
-    return softmax(queries, std::move(sources));
+                                                       std::vector<ShardedKeys<A>> sources) const {
+    if constexpr (std::is_same_v<T, A>) {
+      return softmax(queries, std::move(sources));
+    } else {
+      const Backend<A> backend = {&kernel_by_name<A>(backend_.kernel->name),
+                                  &reduction_by_name<A>(backend_.reduction->name)};
+      return prepare_softmax<A>(backend, queries, std::move(sources));
+    }
   }
 
   // The result's rows += those of `more`, which lie where they do.

@@ -38,14 +38,22 @@ double flops_of(const Case& c, const Structure& structure) {
 // Memory of one rank for what the model makes of tokens and knowledge.
 template <class T>
 double made_bytes(const Case& c, const Structure& structure, double shard_rows) {
-  const double a_tokens = tokens_of(c) * static_cast<double>(c.d) * sizeof(Accumulator<T>);
+  using A = Accumulator<T>;
+  const double a_tokens = tokens_of(c) * static_cast<double>(c.d) * sizeof(A);
   double bytes = a_tokens;  // the output
   if (c.sequence == Placement::sharded) bytes += tokens_of(c) * static_cast<double>(c.d) * sizeof(T);
   if (structure.moments > 1) bytes += 3 * a_tokens;  // widened, X A, own rows of X B
+  if (structure.moments > 0) {                       // of each thread: sums, those of a chunk, and the kernel's
+    const auto numbers = static_cast<double>(structure.moments * c.kv_heads * c.head_dim() * c.head_dim());
+    const double a_thread = numbers * (c.fixed_bits() ? 2 * sizeof(std::int64_t) + sizeof(A) : 2 * sizeof(A)) +
+                            static_cast<double>(c.head_dim() * c.head_dim()) * sizeof(A);
+    bytes += numbers * sizeof(A) + c.threads * a_thread;
+  }
   if (structure.softmax_count > 1) bytes += a_tokens;
   if (structure.projected) {
     const auto width = static_cast<double>(c.kv_heads * c.head_dim()), d = static_cast<double>(c.d);
-    bytes += 2 * a_tokens + (2 * shard_rows * width + 2 * d * (d + width)) * sizeof(Accumulator<T>);
+    const double own_tokens = static_cast<double>(c.token_shard(0).size());
+    bytes += 2 * a_tokens + (2 * (shard_rows + own_tokens) * width + 2 * d * (d + width)) * sizeof(A);
   }
   return bytes;
 }
@@ -98,7 +106,7 @@ ReductionCost exchange_of(const Case& c, const Structure& structure, const Reduc
   }
   if (structure.moments > 0) {
     const double numbers = static_cast<double>(structure.moments * c.kv_heads * c.head_dim() * c.head_dim());
-    const bool exact = c.shard_granule() > 1;  // two integers a number, and what bounds them
+    const bool exact = c.fixed_bits();  // two integers a number, and what bounds them
     if (exact) add_allreduce(static_cast<double>(structure.moments) * sizeof(double), c.ranks, all);
     add_allreduce(numbers * (exact ? 2 * sizeof(std::int64_t) : computed), c.ranks, all);
   }
@@ -127,6 +135,9 @@ Cost cost_of(const Case& c, const Structure& structure, const Backend<T>& backen
   if (structure.attends()) {
     const double slots = c.options.overlap ? 2 : 1;
     cost.state_bytes += structure.softmax_count * slots * exchange.buffers;
+    for (const ReductionShape& shape : reduction_shapes(c, structure)) {
+      if (shape.keys.size() > 1) cost.state_bytes += shape.whole_state();  // of the second kind of keys
+    }
     cost.state_bytes += static_cast<double>(backend.kernel->scratch_bytes(c.head_shape(), c.threads));
   }
   return cost;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "models/equivariant.hpp"
 
-#include "models/mapped_tokens.hpp"
+#include "models/moment_attention.hpp"
 
 namespace knowscale::equivariant_model {
 namespace {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "comm/clock.hpp"
 #include "core/fixed_point.hpp"
@@ -40,11 +41,17 @@ KnowledgeMoments<T>::KnowledgeMoments(const Problem<T>& problem, std::span<const
     : problem_(problem),
       kinds_(kinds),
       shape_(problem.c.head_shape()),
-      moments_(static_cast<std::int64_t>(kinds.size()) * shape_.kv_heads * shape_.key_dim, shape_.value_dim) {}
+      moments_(static_cast<std::int64_t>(kinds.size()) * shape_.kv_heads * shape_.key_dim, shape_.value_dim) {
+  constexpr std::int64_t kMostChunks = std::int64_t{1} << 20;  // that FixedPoint adds
+  const std::int64_t chunk = problem.c.shard_granule();
+  require(!problem.c.fixed_bits() || problem.c.m <= kMostChunks * chunk, ExitStatus::usage,
+          "chunk = " + std::to_string(chunk) + " cuts m = " + std::to_string(problem.c.m) +
+              " vectors into more than 2^20 chunks, more than moments are summed over exactly: use a larger chunk");
+}
 
 template <class T>
 double KnowledgeMoments<T>::update() {
-  const double compute = problem_.c.shard_granule() == 1 ? sum_plainly() : sum_exactly();
+  const double compute = problem_.c.fixed_bits() ? sum_exactly() : sum_plainly();
   const A mean = 1 / static_cast<A>(problem_.c.m);
   for (A& x : moments_.span()) x *= mean;
   return compute;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "models/moment.hpp"
 
-#include "models/mapped_tokens.hpp"
+#include "models/moment_attention.hpp"
 
 namespace knowscale::moment_model {
 namespace {

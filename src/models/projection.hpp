@@ -17,7 +17,7 @@ namespace knowscale {
 // result has the same bits whatever shard and thread it is computed in.
 inline std::int64_t projected_rows(const Case& c) {
   constexpr std::int64_t kRows = 256;
-  return c.shard_granule() == 1 ? kRows : std::gcd(c.shard_granule(), kRows);
+  return c.fixed_bits() ? std::gcd(c.shard_granule(), kRows) : kRows;
 }
 
 // to = from times weights for the rows of `range`; `from` as it is stored. from: n x a, weights: a x b, to: n x b.

@@ -15,7 +15,7 @@ struct Row {
   std::array<bool, kSymmetries> kept;
 };
 
-// With one key/value head and without a causal mask; should_keep() says what these change.
+// With one head and without a causal mask; should_keep() says what these change.
 constexpr std::array<Row, 8> kTable = {{
     //               O(d)    by head knowledge sequence ranks  threads tiles  scaling key shift
     {"knowledge", {{keeps, keeps, keeps, keeps, keeps, keeps, keeps, keeps, keeps}}},
@@ -41,7 +41,7 @@ std::string_view name_of(Symmetry symmetry) {
 }
 
 bool should_keep(const Case& c, Symmetry symmetry) {
-  if (symmetry == Symmetry::orthogonal && c.kv_heads > 1) return false;  // the smaller group alone
+  if (symmetry == Symmetry::orthogonal && c.heads > 1) return false;  // the smaller group alone
   if (symmetry == Symmetry::sequence_permutation && c.causal) return false;
   return entry_by_name(std::span<const Row>(kTable), "model", c.model).kept[static_cast<std::size_t>(symmetry)];
 }

@@ -22,7 +22,7 @@ Tokens<T>::Tokens(const Problem<T>& problem, bool all)
     : problem_(problem),
       gathers_(all && problem.c.sequence == Placement::sharded && problem.comm.size() > 1),
       own_(problem.c.token_shard(problem.comm.rank())),
-      readable_(all || problem.c.sequence == Placement::replicated ? RowRange{0, problem.queries.rows} : own_) {
+      readable_(all ? RowRange{0, problem.queries.rows} : own_) {
   if (!gathers_) return;
   for (int r = 0; r < problem.comm.size(); ++r) shards_.push_back(problem.c.token_shard(r));
   gathered_ = Matrix<T>(problem.queries.rows, problem.queries.cols);

@@ -44,6 +44,7 @@ class Tokens {
   void gather();
   // c.tokens() x d, rows outside readable() undefined. The same view in every run.
   MatrixView<const T> rows() const { return gathers_ ? gathered_.view() : problem_.queries; }
+  // Those that this rank reads: all, or its own.
   RowRange readable() const { return readable_; }
   // Those that are this rank's keys.
   RowRange own() const { return own_; }

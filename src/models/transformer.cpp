@@ -70,7 +70,7 @@ class Prepared : public AttentionModel<T> {
     });
     const std::int64_t at_once = projected_rows(this->problem_.c);
     RowRange range = this->rows_;
-    if (this->problem_.c.shard_granule() > 1) {  // whole blocks, so that bits do not depend on the borders of ranks
+    if (this->problem_.c.fixed_bits()) {  // whole blocks, so that bits do not depend on the borders of ranks
       range = {range.begin / at_once * at_once, std::min((range.end + at_once - 1) / at_once * at_once, mixed_.rows())};
     }
     project<A, A>(constant(mixed_), weights_.output.view(), this->output_.view(), range, at_once, threads);

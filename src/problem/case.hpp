@@ -64,6 +64,8 @@ struct Case {
   std::int64_t head_dim() const { return heads == 0 ? d : d / heads; }
   // Shards end at multiples of so many knowledge vectors.
   std::int64_t shard_granule() const { return options.chunk == 0 ? 1 : options.chunk; }
+  // Results shall have the same bits for every number of ranks and threads.
+  bool fixed_bits() const { return options.chunk > 0; }
   std::int64_t knowledge_dim() const { return heads == 0 || projected ? d : kv_heads * head_dim(); }
   HeadShape head_shape() const { return {heads, kv_heads, head_dim(), head_dim()}; }
 

@@ -76,10 +76,21 @@ std::vector<Number> read_column(const h5::Id& dataset, hid_t type, std::int64_t 
   return numbers;
 }
 
+void require_rows(const h5::Id& file, const char* dataset, std::int64_t rows, const char* says) {
+  const std::int64_t found = h5::extents(h5::open_dataset(file, dataset)).at(0);
+  require(found == rows, ExitStatus::resource,
+          fmt::format("{}: /{} has {} rows, not the {} that {}: build the file again", h5::file_name(file), dataset,
+                      found, rows, says));
+}
+
 void inspect_sequences(const h5::Id& file, KnowledgeFile& info) {
   matrix_extents(file, "sequences/vectors", info.dimension);
   info.tokens = h5::extents(h5::open_dataset(file, "sequences/tokens")).at(0);
-  info.sequences = h5::extents(h5::open_dataset(file, "sequences/offsets")).at(0) - 1;
+  info.sequences = std::max<std::int64_t>(h5::extents(h5::open_dataset(file, "sequences/offsets")).at(0) - 1, 0);
+  if (h5::exists(file, "sequences/words")) {
+    require_rows(file, "sequences/words", h5::extents(h5::open_dataset(file, "sequences/vectors")).at(0),
+                 "sequences/vectors has");
+  }
 }
 
 }  // namespace
@@ -104,6 +115,7 @@ KnowledgeFile inspect_knowledge_file(const std::string& path) {
                         info.count));
   }
   if (h5::exists(file, "sequences")) inspect_sequences(file, info);
+  if (h5::exists(file, "labels")) require_rows(file, "labels", info.count, "the attribute count says");
   return info;
 }
 
@@ -128,6 +140,10 @@ std::vector<std::int64_t> read_sentence_offsets(const std::string& path, std::in
         read[s] >= 0 && read[s] < read[s + 1], ExitStatus::resource,
         fmt::format("{}: sequence {} goes from token {} to {}: build the file again", path, s, read[s], read[s + 1]));
   }
+  const std::int64_t tokens = h5::extents(h5::open_dataset(file, "sequences/tokens")).at(0);
+  require(read.empty() || read.back() <= tokens, ExitStatus::resource,
+          fmt::format("{}: sequences go to token {}, but there are {}: build the file again", path,
+                      read.empty() ? 0 : read.back(), tokens));
   require(read.size() > 1, ExitStatus::resource, path + ": has no sequence: use lengths = \"equal\"");
   return read;
 }

@@ -75,6 +75,13 @@ double kept_bytes(const Case& c) {
   return 3 * sizeof(double) * (knowledge + sequences);
 }
 
+// Memory that the oracle takes on every rank: tokens as keys and values in f64 with their magnitudes, where there are.
+double oracle_bytes(const Case& c, const Structure& structure) {
+  const double numbers = static_cast<double>(c.tokens()) * static_cast<double>(c.d);
+  const double widened = structure.sees_sequence() ? 4 : c.sequence == Placement::sharded ? 2 : 0;
+  return 2 * sizeof(double) * numbers * widened;
+}
+
 template <class T>
 Matrix<double> widened(MatrixView<T> matrix) {
   Matrix<double> out(matrix.rows, matrix.cols);
@@ -129,6 +136,7 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   CaseResult result;
   result.ran = c;
   comm.together([&] { result.cost = cost_of(c, model.structure, backend); });
+  result.cost.state_bytes += oracle_bytes(c, model.structure);
   if (context.keep_io) result.cost.state_bytes += kept_bytes(c);
   require_memory(comm, c, result.cost);
   reset_peak_memory();

@@ -100,7 +100,8 @@ void add_times(std::vector<Column>& columns, const Measurement& measurement, std
 void add_rating(std::vector<Column>& columns, const CaseResult& result) {
   columns.push_back(real("flops", "FLOP", "floating-point operations of a repetition, all ranks", result.cost.flops));
   columns.push_back(real("bytes_read", "B", "bytes of the largest shard, read once", result.cost.bytes_read));
-  columns.push_back(real("bytes_sent", "B", "bytes sent by the rank that sends most, by the reduction's formula",
+  columns.push_back(real("bytes_sent", "B",
+                         "bytes sent by the rank that sends most, by the formulas of reductions and models",
                          result.cost.bytes_sent));
   columns.push_back(
       real("messages_sent", "1", "messages sent by the rank that sends most, by the formula", result.cost.messages));

@@ -93,9 +93,13 @@ Matrix<double> read_buffer(const Communicator& comm) {
   return buffer;
 }
 
-// Numbers of f16 are computed with as f32.
+// Numbers of f16 are computed with as f32, and so is what a model makes of tokens and knowledge before its softmax:
+// only a softmax over the knowledge as it is stored multiplies bf16.
 std::string fma_name(const Case& c) {
-  return "fma_" + std::string(name_of(c.precision == Precision::f16 ? Precision::f32 : c.precision));
+  const Structure& structure = model_by_name<float>(c.model).structure;
+  const bool as_stored = !structure.projected && (structure.moments == 0 || structure.sees_knowledge());
+  const bool widened = c.precision == Precision::f16 || (c.precision == Precision::bf16 && !as_stored);
+  return "fma_" + std::string(name_of(widened ? Precision::f32 : c.precision));
 }
 
 }  // namespace

@@ -135,7 +135,7 @@ class Expansion {
         for (const std::string& reduction : structure.attends() ? study_.reduction : unused()) {
           for (const Precision precision : study_.precision) {
             require_precision(study_, "model", model, precision);
-            if (precision == Precision::f16 && extent.path == "large_scores") {
+            if (precision == Precision::f16 && extent.path == "large_scores" && structure.reads_knowledge()) {
               refuse(study_,
                      "knowledge large_scores has numbers beyond 65504, which f16 does not hold: use bf16 or f32");
             }
@@ -219,6 +219,11 @@ class Expansion {
   // Tokens of each sequence; none where all have n.
   std::vector<std::int64_t> sequence_lengths(const KnowledgeExtent& extent) const {
     const Case& c = base_;
+    constexpr std::int64_t kMostSequences = 10'000'000;
+    if (c.lengths != Lengths::equal && c.batch > kMostSequences) {
+      refuse(study_, fmt::format("batch = {} sequences of lengths = \"{}\": use at most {}, or \"equal\"", c.batch,
+                                 name_of(c.lengths), kMostSequences));
+    }
     std::vector<std::int64_t> lengths;
     if (c.lengths == Lengths::random) {  // the first is the longest
       for (std::int64_t b = 0; b < c.batch; ++b) {
@@ -227,7 +232,7 @@ class Expansion {
       }
     }
     if (c.lengths == Lengths::sentences) {
-      if (extent.sequences == 0) {
+      if (extent.sequences < 1) {
         refuse(study_, fmt::format("lengths = \"sentences\", but {} has no sentences: use \"equal\" or \"random\"",
                                    extent.path));
       }

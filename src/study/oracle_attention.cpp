@@ -23,7 +23,9 @@ std::vector<std::int64_t> sample_rows(const Case& c) {
   const double width = static_cast<double>(c.d) * static_cast<double>(c.projected ? c.heads : 1);
   const double row_cost = 3.0 * width * (static_cast<double>(c.m) / c.ranks + static_cast<double>(c.n)) + 1;
   const auto affordable = static_cast<std::int64_t>(kMultiplications / row_cost);
-  const std::int64_t count = std::min(rows, std::max(kFewestRows, affordable));
+  // Where the result is sharded every rank's rows are looked at.
+  const std::int64_t fewest = std::max<std::int64_t>(kFewestRows, c.ranks);
+  const std::int64_t count = std::min(rows, std::max(fewest, affordable));
   std::vector<std::int64_t> sampled;
   for (std::int64_t i = 0; i < count; ++i) {
     const RowRange stratum = row_range(rows, count, i);
@@ -36,6 +38,23 @@ std::vector<std::int64_t> sample_rows(const Case& c) {
 // A score and what rounding may do to it.
 struct Score {
   double value = -kInfinity, size = -kInfinity;
+};
+
+// The sum of the products of a score; magnitudes of mapped numbers add by their squares.
+class ScoreSum {
+ public:
+  explicit ScoreSum(bool mapped) : mapped_(mapped) {}
+  void add(double value, double size) {
+    value_ += value;
+    size_ += mapped_ ? size * size : size;
+  }
+  Score scaled(double scale) const {
+    return {scale * value_, scale * (mapped_ ? std::abs(value_) + std::sqrt(size_) : size_)};
+  }
+
+ private:
+  bool mapped_;
+  double value_ = 0, size_ = 0;
 };
 
 Score larger(const Score& a, const Score& b) { return {std::max(a.value, b.value), std::max(a.size, b.size)}; }
@@ -122,14 +141,12 @@ class SoftmaxOracle {
     });
     const std::int64_t query_column = head_of(i) * c_.head_dim();
     for (std::int64_t j = sequence.begin; j < (c_.causal ? token + 1 : sequence.end); ++j) {
-      Score score = {0, 0};
+      ScoreSum sum(formula_.mapped);
       for (std::int64_t col = 0; col < c_.head_dim(); ++col) {
-        score.value +=
-            formula_.token_queries.value(s, query_column + col) * formula_.token_keys.value(j, key_column + col);
-        score.size +=
-            formula_.token_queries.size(s, query_column + col) * formula_.token_keys.size(j, key_column + col);
+        sum.add(formula_.token_queries.value(s, query_column + col) * formula_.token_keys.value(j, key_column + col),
+                formula_.token_queries.size(s, query_column + col) * formula_.token_keys.size(j, key_column + col));
       }
-      visit(j, Score{c_.scale * score.value, c_.scale * score.size});
+      visit(j, sum.scaled(c_.scale));
     }
   }
 
@@ -141,12 +158,11 @@ class SoftmaxOracle {
     const double* size = formula_.knowledge_queries.size.row(i);
     for (std::int64_t k = 0; k < problem_.knowledge.keys.rows(); ++k) {
       const T* key = problem_.knowledge.keys.row(k) + column;
-      Score score = {0, 0};
+      ScoreSum sum(formula_.mapped);
       for (std::int64_t col = 0; col < width; ++col) {
-        score.value += query[col] * static_cast<double>(key[col]);
-        score.size += size[col] * std::abs(static_cast<double>(key[col]));
+        sum.add(query[col] * static_cast<double>(key[col]), size[col] * std::abs(static_cast<double>(key[col])));
       }
-      visit(k, Score{c_.scale * score.value, c_.scale * score.size});
+      visit(k, sum.scaled(c_.scale));
     }
   }
 
@@ -192,10 +208,13 @@ class SoftmaxOracle {
         continue;
       }
       const Magnified& map = formula_.value_map[group];
+      double value = 0, squares = 0;
       for (std::int64_t k = 0; k < map.rows(); ++k) {
-        out.value(s, first + j) += sums.weighted()[k] / total * map.value(k, j);
-        out.size(s, first + j) += sums.magnitude()[k] / total * map.size(k, j);
+        value += sums.weighted()[k] / total * map.value(k, j);
+        squares += std::pow(sums.magnitude()[k] / total * map.size(k, j), 2);
       }
+      out.value(s, first + j) += value;
+      out.size(s, first + j) += std::abs(value) + std::sqrt(squares);
     }
   }
 
@@ -205,20 +224,6 @@ class SoftmaxOracle {
   const std::vector<std::int64_t>& sampled_;
   std::vector<RowRange> sequences_;
 };
-
-// out = out map, magnitudes likewise.
-Magnified mapped(const Magnified& rows, const Magnified& map) {
-  Magnified out(rows.rows(), map.cols());
-  for (std::int64_t i = 0; i < rows.rows(); ++i) {
-    for (std::int64_t k = 0; k < map.rows(); ++k) {
-      for (std::int64_t j = 0; j < map.cols(); ++j) {
-        out.value(i, j) += rows.value(i, k) * map.value(k, j);
-        out.size(i, j) += rows.size(i, k) * map.size(k, j);
-      }
-    }
-  }
-  return out;
-}
 
 // Largest componentwise error of the sampled rows that this rank holds; `held` counts them.
 template <class L>
@@ -263,7 +268,7 @@ Verification verify_attention(const Problem<T>& problem, const Output<Accumulato
     expected.value.data()[i] += formula.plain.value.data()[i];
     expected.size.data()[i] += formula.plain.size.data()[i];
   }
-  if (formula.output_map.rows() > 0) expected = mapped(expected, formula.output_map);
+  if (formula.output_map.rows() > 0) expected = product(expected, 0, formula.output_map, problem.threads);
 
   std::vector<std::int64_t> held(sampled.size(), 0);
   double error = local_error(output, sampled, expected, held);

@@ -10,6 +10,34 @@
 namespace knowscale {
 namespace {
 
+constexpr std::int64_t kBlock = 1024;  // keys
+
+// From sums of squares to magnitudes.
+void finish_sizes(Magnified& rows, std::int64_t i) {
+  for (std::int64_t j = 0; j < rows.cols(); ++j) {
+    rows.size(i, j) = std::abs(rows.value(i, j)) + std::sqrt(rows.size(i, j));
+  }
+}
+
+}  // namespace
+
+Magnified product(const Magnified& a, std::int64_t begin, const Magnified& b, const Threads& threads) {
+  Magnified out(a.rows(), b.cols());
+  threads.parallel_for(a.rows(), [&](std::int64_t i) {
+    for (std::int64_t k = 0; k < b.rows(); ++k) {
+      const double value = a.value(i, begin + k), size = a.size(i, begin + k);
+      for (std::int64_t j = 0; j < b.cols(); ++j) {
+        out.value(i, j) += value * b.value(k, j);
+        out.size(i, j) += size * b.size(k, j) * (size * b.size(k, j));
+      }
+    }
+    finish_sizes(out, i);
+  });
+  return out;
+}
+
+namespace {
+
 template <class T>
 Magnified widened(MatrixView<const T> rows) {
   Magnified out(rows.rows, rows.cols);
@@ -24,26 +52,17 @@ Magnified widened(MatrixView<const T> rows) {
 
 Magnified magnified(const Matrix<double>& rows) { return widened(rows.view()); }
 
-// Columns [begin, begin + b.rows()) of a, times b.
-Magnified product(const Magnified& a, std::int64_t begin, const Magnified& b, const Threads& threads) {
-  Magnified out(a.rows(), b.cols());
-  threads.parallel_for(a.rows(), [&](std::int64_t i) {
-    for (std::int64_t k = 0; k < b.rows(); ++k) {
-      const double value = a.value(i, begin + k), size = a.size(i, begin + k);
-      for (std::int64_t j = 0; j < b.cols(); ++j) {
-        out.value(i, j) += value * b.value(k, j);
-        out.size(i, j) += size * b.size(k, j);
-      }
-    }
-  });
-  return out;
-}
-
 void put(const Magnified& from, Magnified& to, std::int64_t column) {
   for (std::int64_t i = 0; i < from.rows(); ++i) {
     std::copy_n(from.value.row(i), from.cols(), to.value.row(i) + column);
     std::copy_n(from.size.row(i), from.cols(), to.size.row(i) + column);
   }
+}
+
+Magnified copied(const Magnified& rows) {
+  Magnified out(rows.rows(), rows.cols());
+  put(rows, out, 0);
+  return out;
 }
 
 Magnified selected(const Magnified& all, const std::vector<std::int64_t>& rows) {
@@ -60,7 +79,24 @@ template <class T>
 class Maker {
  public:
   Maker(const Problem<T>& problem, const std::vector<std::int64_t>& sampled)
-      : problem_(problem), c_(problem.c), sampled_(sampled), tokens_(magnified(tokens_on_every_rank(problem))) {}
+      : problem_(problem), c_(problem.c), sampled_(sampled) {
+    // All of them where tokens are keys or lie elsewhere; else the sampled ones alone.
+    const bool all = model_by_name<T>(c_.model).structure.sees_sequence();
+    if (all || c_.sequence == Placement::sharded) {
+      Magnified tokens = magnified(tokens_on_every_rank(problem));
+      asking_ = selected(tokens, sampled);
+      if (all) tokens_ = std::move(tokens);
+      return;
+    }
+    asking_ = Magnified(samples(), c_.d);
+    for (std::int64_t s = 0; s < samples(); ++s) {
+      const T* row = problem.queries.row(sampled[static_cast<std::size_t>(s)]);
+      for (std::int64_t j = 0; j < c_.d; ++j) {
+        asking_.value(s, j) = static_cast<double>(row[j]);
+        asking_.size(s, j) = std::abs(asking_.value(s, j));
+      }
+    }
+  }
 
   ModelFormula knowledge() { return of_one(over_knowledge()); }
   ModelFormula self() { return of_one(over_tokens()); }
@@ -86,7 +122,7 @@ class Maker {
 
   ModelFormula linear() {
     ModelFormula formula;
-    formula.plain = by_head(selected(tokens_, sampled_), moments(false, [](double) { return 1.0; }));
+    formula.plain = by_head(asking_, moments(false, [](double) { return 1.0; }));
     formula.chain = moment_roundings() + std::sqrt(static_cast<double>(c_.head_dim()));
     return formula;
   }
@@ -99,7 +135,8 @@ class Maker {
                     value = widened<A>(weights.value.view());
     SoftmaxFormula sequence, knowledge;
     sequence.over_tokens = knowledge.over_knowledge = true;
-    sequence.token_queries = product(selected(tokens_, sampled_), 0, query, problem_.threads);
+    sequence.mapped = knowledge.mapped = true;
+    sequence.token_queries = product(asking_, 0, query, problem_.threads);
     sequence.token_keys = product(tokens_, 0, key, problem_.threads);
     sequence.token_values = product(tokens_, 0, value, problem_.threads);
     // (W_Q^T x)_h . (W_K^T k)_g = (W_K,g (W_Q^T x)_h) . k: the knowledge is asked as it is.
@@ -112,10 +149,12 @@ class Maker {
           double& size = knowledge.knowledge_queries.size(s * c_.heads + h, i);
           for (std::int64_t j = 0; j < c_.head_dim(); ++j) {
             const std::int64_t column = h * c_.head_dim() + j, of_key = group_of(h) * c_.head_dim() + j;
+            const double term = key.size(i, of_key) * sequence.token_queries.size(s, column);
             to += key.value(i, of_key) * sequence.token_queries.value(s, column);
-            size += key.size(i, of_key) * sequence.token_queries.size(s, column);
+            size += term * term;
           }
         }
+        finish_sizes(knowledge.knowledge_queries, s * c_.heads + h);
       }
     }
     for (std::int64_t g = 0; g < c_.kv_heads; ++g) knowledge.value_map.push_back(columns(value, g));
@@ -160,7 +199,7 @@ class Maker {
   SoftmaxFormula over_tokens() const {
     SoftmaxFormula softmax;
     softmax.over_tokens = true;
-    softmax.token_queries = selected(tokens_, sampled_);
+    softmax.token_queries = copied(asking_);
     softmax.token_keys = pooled<T>();
     softmax.token_values = pooled<T>();
     return softmax;
@@ -169,13 +208,12 @@ class Maker {
   SoftmaxFormula over_knowledge() const {
     SoftmaxFormula softmax;
     softmax.over_knowledge = true;
-    const Magnified tokens = selected(tokens_, sampled_);
     softmax.knowledge_queries = Magnified(samples() * c_.heads, c_.head_dim());
     for (std::int64_t s = 0; s < samples(); ++s) {
       for (std::int64_t h = 0; h < c_.heads; ++h) {
         const std::int64_t row = s * c_.heads + h;
-        std::copy_n(tokens.value.row(s) + h * c_.head_dim(), c_.head_dim(), softmax.knowledge_queries.value.row(row));
-        std::copy_n(tokens.size.row(s) + h * c_.head_dim(), c_.head_dim(), softmax.knowledge_queries.size.row(row));
+        std::copy_n(asking_.value.row(s) + h * c_.head_dim(), c_.head_dim(), softmax.knowledge_queries.value.row(row));
+        std::copy_n(asking_.size.row(s) + h * c_.head_dim(), c_.head_dim(), softmax.knowledge_queries.size.row(row));
       }
     }
     return softmax;
@@ -186,8 +224,8 @@ class Maker {
     const auto metric = moments(true, [&](double square) { return 1 / (1 + square / d_h); });
     const auto map = moments(false, [&](double square) { return 1 / std::sqrt(1 + square / d_h); });
     SoftmaxFormula softmax;
-    softmax.over_tokens = true;
-    softmax.token_queries = by_head(selected(tokens_, sampled_), metric);
+    softmax.over_tokens = softmax.mapped = true;
+    softmax.token_queries = by_head(asking_, metric);
     softmax.token_keys = pooled<Accumulator<T>>();
     softmax.token_values = Magnified(tokens_.rows(), softmax.token_keys.cols());
     for (std::int64_t g = 0; g < c_.kv_heads; ++g) {
@@ -223,36 +261,44 @@ class Maker {
     const std::int64_t width = c_.head_dim();
     const MatrixView<const T> keys = problem_.knowledge.keys.view();
     const MatrixView<const T> others = of_keys ? keys : problem_.knowledge.values();
+    std::vector<double> weights(static_cast<std::size_t>(keys.rows));
     for (std::int64_t g = 0; g < c_.kv_heads; ++g) {
+      for (std::int64_t k = 0; k < keys.rows; ++k) {
+        const T* key = keys.row(k) + g * width;
+        double square = 0;
+        for (std::int64_t i = 0; i < width; ++i) square += static_cast<double>(key[i]) * static_cast<double>(key[i]);
+        weights[static_cast<std::size_t>(k)] = weight(square);
+      }
       Magnified moment(width, width);
-      // Blocks first, so that the oracle's own sums stay exact enough at large m.
-      for (std::int64_t begin = 0; begin < keys.rows; begin += 1024) {
-        Magnified block(width, width);
-        for (std::int64_t k = begin; k < std::min(begin + 1024, keys.rows); ++k) {
-          const T* key = keys.row(k) + g * width;
-          const T* other = others.row(k) + g * width;
-          double square = 0;
-          for (std::int64_t i = 0; i < width; ++i) square += static_cast<double>(key[i]) * static_cast<double>(key[i]);
-          const double w = weight(square);
-          for (std::int64_t i = 0; i < width; ++i) {
-            const double left = w * static_cast<double>(key[i]);
-            for (std::int64_t j = 0; j < width; ++j) {
+      problem_.threads.parallel_for(width, [&](std::int64_t i) {
+        // Blocks first, so that the oracle's own sums stay exact enough at large m.
+        std::vector<double> values(static_cast<std::size_t>(width)), squares(values.size());
+        for (std::int64_t begin = 0; begin < keys.rows; begin += kBlock) {
+          std::fill(values.begin(), values.end(), 0.0);
+          std::fill(squares.begin(), squares.end(), 0.0);
+          for (std::int64_t k = begin; k < std::min(begin + kBlock, keys.rows); ++k) {
+            const double left = weights[static_cast<std::size_t>(k)] * static_cast<double>(keys(k, g * width + i));
+            const T* other = others.row(k) + g * width;
+            for (std::size_t j = 0; j < values.size(); ++j) {
               const double term = left * static_cast<double>(other[j]);
-              block.value(i, j) += term;
-              block.size(i, j) += std::abs(term);
+              values[j] += term;
+              squares[j] += term * term;
             }
           }
+          for (std::int64_t j = 0; j < width; ++j) {
+            moment.value(i, j) += values[static_cast<std::size_t>(j)];
+            moment.size(i, j) += squares[static_cast<std::size_t>(j)];
+          }
         }
-        for (std::int64_t i = 0; i < width * width; ++i) {
-          moment.value.data()[i] += block.value.data()[i];
-          moment.size.data()[i] += block.size.data()[i];
-        }
-      }
+      });
       problem_.comm.allreduce(moment.value.span(), Combine::sum);
       problem_.comm.allreduce(moment.size.span(), Combine::sum);
-      for (std::int64_t i = 0; i < width * width; ++i) {
-        moment.value.data()[i] /= static_cast<double>(c_.m);
-        moment.size.data()[i] /= static_cast<double>(c_.m);
+      for (std::int64_t i = 0; i < width; ++i) {
+        finish_sizes(moment, i);
+        for (std::int64_t j = 0; j < width; ++j) {
+          moment.value(i, j) /= static_cast<double>(c_.m);
+          moment.size(i, j) /= static_cast<double>(c_.m);
+        }
       }
       all.push_back(std::move(moment));
     }
@@ -262,14 +308,15 @@ class Maker {
   // A sum over m keys by blocks, threads and ranks, four standard deviations; its weights.
   double moment_roundings() const {
     const auto m = static_cast<double>(c_.m);
-    return 4 * (std::sqrt(std::min(m, 1024.0)) + std::sqrt(m / 1024) + std::log2(c_.ranks)) +
+    return 4 * (std::sqrt(std::min(m, double{kBlock})) + std::sqrt(m / kBlock) + std::log2(c_.ranks)) +
            std::sqrt(static_cast<double>(c_.head_dim())) + 8;
   }
 
   const Problem<T>& problem_;
   const Case& c_;
   const std::vector<std::int64_t>& sampled_;
-  Magnified tokens_;
+  Magnified asking_;  // the sampled tokens
+  Magnified tokens_;  // all, where they are keys
 };
 
 }  // namespace

@@ -2,8 +2,10 @@
 // The formula of each attention model in plain f64 loops, sharing no code with models, kernels or reductions: what the
 // oracle compares outputs with.
 //
-// Every number comes with a magnitude: the same formula with absolute values in place of all factors, which bounds what
-// rounding can do to it.
+// Every number comes with a magnitude, what roundings are relative to: of stored numbers their absolute value, of a
+// sum of products its absolute value and the root of the sum of the products' squares. Roundings are independent enough
+// to add like that (Higham & Mary 2019); sums of absolute values would grow so fast through several products that no
+// error could exceed them.
 #pragma once
 
 #include <cstdint>
@@ -28,9 +30,13 @@ struct Magnified {
   std::int64_t cols() const { return value.cols(); }
 };
 
+// Columns [begin, begin + b.rows()) of a, times b.
+Magnified product(const Magnified& a, std::int64_t begin, const Magnified& b, const Threads& threads);
+
 // One softmax of a model for the sampled tokens. Queries, keys and values as its formula maps them.
 struct SoftmaxFormula {
   bool over_tokens = false, over_knowledge = false;
+  bool mapped = false;  // queries, keys or values are products themselves
   // Over tokens: d wide (samples) and kv_heads d_h wide (all tokens).
   Magnified token_queries, token_keys, token_values;
   // Over the knowledge as it is stored: row s heads + h asks for columns [begin, begin + width) of the keys, where

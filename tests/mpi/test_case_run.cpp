@@ -240,6 +240,76 @@ TEST(Mutations, APerturbedLstmIsInvalidAndAnHonestOneIsNot) {
   });
 }
 
+struct Nothing {
+  void operator()(float* row, std::int64_t width) const { std::fill_n(row, width, 0.0f); }
+};
+struct ATwentiethTooLarge {
+  void operator()(float* row, std::int64_t width) const {
+    std::transform(row, row + width, row, [](float x) { return 1.05f * x; });
+  }
+};
+
+// The model of the case with its output changed.
+template <class Change>
+class ChangedOutput : public PreparedModel<float> {
+ public:
+  explicit ChangedOutput(std::unique_ptr<PreparedModel<float>> model) : model_(std::move(model)) {}
+  Phases run() override {
+    const Phases phases = model_->run();
+    const Output<float> output = model_->output();
+    values_ = Matrix<float>(output.values.rows, output.values.cols);
+    for (std::int64_t i = 0; i < values_.rows(); ++i) {
+      std::copy_n(output.values.row(i), values_.cols(), values_.row(i));
+      Change()(values_.row(i), values_.cols());
+    }
+    return phases;
+  }
+  Output<float> output() const override { return {model_->output().rows, values_.view()}; }
+
+ private:
+  std::unique_ptr<PreparedModel<float>> model_;
+  Matrix<float> values_;
+};
+
+template <class Change>
+std::unique_ptr<PreparedModel<float>> prepare_changed(const Problem<float>& problem, const Backend<float>& backend) {
+  return std::make_unique<ChangedOutput<Change>>(model_by_name<float>(problem.c.model).prepare(problem, backend));
+}
+
+// At sizes where means over the knowledge are small, so that bounds must be tight to see anything.
+TEST(Mutations, NothingAndALittleTooMuchAreInvalidForEveryModelAtOrdinarySizes) {
+  const Communicator world = Communicator::world();
+  Fixture fixture;
+  fixture.context.timing = {0.5, 1, 0.01};
+  for (const Model<float>& model : models<float>()) {
+    if (model.structure.recurrent) continue;
+    Case c = small_case(world);
+    c.model = model.name;
+    c.projected = model.structure.projected;
+    c.n = 64;
+    c.d = 64;
+    c.m = model.structure.reads_knowledge() ? 30000 : 0;
+    c.heads = c.kv_heads = 1;
+    c.scale = 0.125;
+    c.reduction = "two_phase";
+    if (!model.structure.attends()) c.kernel = c.reduction = kUnused;
+    const Backend<float> backend = backend_of<float>(c);
+    const CaseResult honest = fixture.run(c, world, model, backend);
+    EXPECT_TRUE(honest.valid) << model.name << ' ' << honest.reason;
+    for (const auto prepare : {prepare_changed<Nothing>, prepare_changed<ATwentiethTooLarge>}) {
+      Model<float> broken = model;
+      broken.prepare = prepare;
+      EXPECT_FALSE(fixture.run(c, world, broken, backend).valid) << model.name;
+    }
+    if (model.name != "equivariant") continue;
+    for (const char* half : {"moment", "knowledge"}) {  // the other half is missing
+      Model<float> broken = model;
+      broken.prepare = model_by_name<float>(half).prepare;
+      EXPECT_FALSE(fixture.run(c, world, broken, backend).valid) << half;
+    }
+  }
+}
+
 TEST(CaseRun, MoreMemoryThanThereIsIsRefusedOnEveryRankBeforeAnythingIsAllocated) {
   for_rank_counts([](const Communicator& comm) {
     Fixture fixture;
