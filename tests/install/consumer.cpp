@@ -9,11 +9,13 @@ int main(int argc, char** argv) {
   for (float& x : z.span()) x = 1;
   const knowscale::Threads threads(1);
   const auto& reduction = knowscale::reduction_by_name<float>("packed");
+  const knowscale::ShardedKeys<float> keys = {{z.view(), z.view()},
+                                              knowscale::shard_ranges(world.size(), world.size(), 1)};
   const knowscale::ShardedAttention<float> attention = {world,
                                                         threads,
                                                         knowscale::kernel_by_name<float>("simd"),
-                                                        {z.view(), z.view(), z.view(), {1, 1, 4, 4}, 0.5},
-                                                        knowscale::shard_ranges(world.size(), world.size(), 1),
+                                                        {z.view(), {}, {}, {1, 1, 4, 4}, 0.5},
+                                                        {keys},
                                                         {.placement = knowscale::Placement::replicated}};
   knowscale::Matrix<float> output(1, 4);
   reduction.prepare(attention)->run(output.view());

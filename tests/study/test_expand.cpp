@@ -359,7 +359,7 @@ TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
 }
 
 TEST(ShippedCampaigns, ExpandForAnyNumberOfRanks) {
-  for (const char* name : {"quickstart", "strong", "weak", "reductions"}) {
+  for (const char* name : {"quickstart", "strong", "weak", "models", "reductions"}) {
     const Campaign campaign =
         read_campaign(std::string(KNOWSCALE_SOURCE_DIR) + "/bench/campaigns/" + name + ".toml", {});
     ExpansionContext c = context();
