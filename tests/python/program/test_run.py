@@ -180,7 +180,7 @@ def test_list_names_what_is_built_and_nothing_else(knowscale):
     done = knowscale("list", ranks=0)
     assert done.status == 0
     assert "knowledge" in done.out and "reduce_scatter" in done.out and "simd" in done.out
-    for planned in ("cuda", "transformer"):
+    for planned in ("cuda", "cublas"):
         assert planned not in done.out
 
 
