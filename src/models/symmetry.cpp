@@ -169,8 +169,8 @@ double metric_norm(const Matrix<T>& keys, const Case& c) {
 }
 
 // Rotating and reordering rounds every component once, which moves a score s by about 2 u |q| |k|; the softmax doubles
-// it, and sums over m keys and n tokens add u sqrt(m + n). 16: both sides, and four standard deviations. Projections
-// keep the length of a vector, give or take. Weights of bf16 are rounded on both sides.
+// it, and sums over m keys, and n tokens where they are keys, add u times the root. 16: both sides, and four standard
+// deviations. Projections keep the length of a vector, give or take. Weights of bf16 are rounded on both sides.
 template <class T>
 double rounding_bound(const Instance<T>& instance, const Case& c, const Structure& structure) {
   const double query = longest(instance.queries), key = longest(instance.keys);
@@ -180,7 +180,7 @@ double rounding_bound(const Instance<T>& instance, const Case& c, const Structur
     if (softmax.sequence) score = std::max(score, c.scale * query * query * stretch);
     if (softmax.knowledge) score = std::max(score, c.scale * query * key);
   }
-  const double rows = static_cast<double>(c.m + c.n);
+  const double rows = static_cast<double>(c.m + (structure.sees_sequence() ? c.n : 0));
   return 16 * unit_roundoff(c.precision) * (4 * score + std::sqrt(rows) + 8) + 4 * weight_roundoff(c.precision);
 }
 

@@ -27,7 +27,7 @@ struct Verification {
 //
 // The error is componentwise, |y - y'| over the magnitude of y (for `knowledge` sum_k w_k |v_k|; through products with
 // moments and projections as oracle_formula.hpp says). With u the unit roundoff, S the largest magnitude of a score (b
-// sum_c |q_c k_c|), d_h the head width, M = m + n, it is held against
+// sum_c |q_c k_c|), d_h the head width, M = m, plus n where tokens see tokens, it is held against
 //   u (2 S (sqrt(d_h) + 4 + r) + 4 (sqrt(min(M, 512)) + sqrt(M / 512) + log2 p) + 8 + r)
 // - scores: a dot product of d_h terms is off by u sqrt(d_h) S (Higham & Mary 2019, probabilistic), scaling,
 //   subtraction and exp by 4 u S more; numerator and denominator both carry it: factor 2;
