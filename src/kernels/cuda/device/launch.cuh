@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Launching a kernel. A test build takes another file of this name, which runs the threads of a block as fibers.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstddef>
+
+#include "kernels/cuda/device.hpp"
+
+namespace knowscale::cuda {
+
+// Blocks, threads a block, and dynamic shared memory of a block in bytes.
+struct Grid {
+  dim3 blocks;
+  dim3 threads;
+  std::size_t shared_bytes = 0;
+};
+
+// A block gets more than this only when asked for.
+inline constexpr std::size_t kSharedWithoutAsking = 48 << 10;
+
+// Queues the kernel on the stream. Throws Error(resource) where the device refuses it.
+template <class... Parameters>
+void launch(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream, Parameters... arguments) {
+  if (grid.shared_bytes > kSharedWithoutAsking) {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(grid.shared_bytes)),
+          "cudaFuncSetAttribute");
+  }
+  kernel<<<grid.blocks, grid.threads, grid.shared_bytes, stream>>>(arguments...);
+  check(cudaGetLastError(), "kernel launch");
+}
+
+}  // namespace knowscale::cuda

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What src/kernels/cuda/device/launch.cuh has, on the host.
+#pragma once
+
+#include <cstddef>
+#include <mutex>
+
+#include "emulator.hpp"
+#include "kernels/cuda/device.hpp"
+
+// Counts a launch; an error where the device was lost.
+cudaError_t emulated_launch(dim3 blocks, dim3 threads, std::size_t shared_bytes);
+
+namespace knowscale::cuda {
+
+struct Grid {
+  dim3 blocks;
+  dim3 threads;
+  std::size_t shared_bytes = 0;
+};
+
+template <class... Parameters>
+void launch(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t, Parameters... arguments) {
+  check(emulated_launch(grid.blocks, grid.threads, grid.shared_bytes), "kernel launch");
+  emulator::run(grid.blocks, grid.threads, grid.shared_bytes, [&] { kernel(arguments...); });
+}
+
+}  // namespace knowscale::cuda
