@@ -14,6 +14,16 @@ namespace knowscale::cuda {
 // Throws Error(resource) with the call, the place and what CUDA says, unless `status` is success.
 void check(cudaError_t status, const char* call, const std::source_location& place = std::source_location::current());
 
+// A block of the kernel may have so much dynamic shared memory: more than 48 KiB must be asked for.
+template <class... Parameters>
+void allow_shared_memory(void (*kernel)(Parameters...), std::size_t bytes) {
+  constexpr std::size_t without_asking = 48 << 10;
+  if (bytes <= without_asking) return;
+  check(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(bytes)),
+        "cudaFuncSetAttribute");
+}
+
 // Uninitialised memory of the current device, or pinned memory of the host: what Allocate gives.
 template <class T, class Memory>
 class Buffer {

@@ -117,6 +117,8 @@ inline void multiply_add_tf32(float (&sum)[4], const std::uint32_t (&a)[4], std:
 
 inline std::uint32_t to_tf32(float x) { return (std::bit_cast<std::uint32_t>(x) + 0x1000) & ~std::uint32_t{0x1fff}; }
 
+inline float as_float(std::uint32_t bits) { return std::bit_cast<float>(bits); }
+
 template <class T>
 std::uint32_t pack(T, float low, float high) {
   return std::uint32_t{T(low).bits} | std::uint32_t{T(high).bits} << 16;

@@ -26,6 +26,7 @@ using knowscale::ExitStatus;
 
 constexpr std::size_t kGuard = 64;  // bytes before and behind an allocation
 constexpr unsigned char kGuardByte = 0xa5;
+constexpr int kMultiprocessors = 4;
 constexpr std::size_t kSharedOfBlock = 227 << 10, kSharedOfMultiprocessor = 228 << 10;
 
 std::int64_t from_environment(const char* name, std::int64_t otherwise) {
@@ -49,6 +50,8 @@ Machine& machine() {
   static Machine the_machine;
   return the_machine;
 }
+
+thread_local int current_device = 0;  // as in CUDA, of each thread of the host
 
 cudaError_t state() { return machine().lost ? cudaErrorLaunchFailure : cudaSuccess; }
 
@@ -121,13 +124,23 @@ cudaError_t cudaGetDeviceCount(int* count) {
 cudaError_t cudaSetDevice(int device) {
   int count = 0;
   cudaGetDeviceCount(&count);
-  return device < count ? state() : cudaErrorInvalidDevice;
+  if (device >= count) return cudaErrorInvalidDevice;
+  current_device = device;
+  return state();
+}
+cudaError_t cudaGetDevice(int* device) {
+  *device = current_device;
+  return state();
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr, int) {
+  *value = kMultiprocessors;
+  return state();
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   *properties = {};
   std::snprintf(properties->name, sizeof properties->name, "emulated on the host");
   properties->major = 9;
-  properties->multiProcessorCount = 4;
+  properties->multiProcessorCount = kMultiprocessors;
   properties->totalGlobalMem = machine().memory();
   properties->sharedMemPerBlockOptin = kSharedOfBlock;
   properties->sharedMemPerMultiprocessor = kSharedOfMultiprocessor;

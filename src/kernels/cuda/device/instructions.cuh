@@ -104,6 +104,12 @@ __device__ __forceinline__ std::uint32_t to_tf32(float x) {
   return bits;
 }
 
+__device__ __forceinline__ float as_float(std::uint32_t bits) {
+  float x;
+  asm("mov.b32 %0, %1;" : "=f"(x) : "r"(bits));
+  return x;
+}
+
 // Two numbers rounded to nearest even, `low` in the lower half.
 __device__ __forceinline__ std::uint32_t pack(Bf16, float low, float high) {
   std::uint32_t bits;
@@ -117,7 +123,7 @@ __device__ __forceinline__ std::uint32_t pack(F16, float low, float high) {
 }
 
 __device__ __forceinline__ float to_float(float x) { return x; }
-__device__ __forceinline__ float to_float(Bf16 x) { return __uint_as_float(static_cast<std::uint32_t>(x.bits) << 16); }
+__device__ __forceinline__ float to_float(Bf16 x) { return as_float(std::uint32_t{x.bits} << 16); }
 __device__ __forceinline__ float to_float(F16 x) {
   float wide;
   asm("cvt.f32.f16 %0, %1;" : "=f"(wide) : "h"(x.bits));

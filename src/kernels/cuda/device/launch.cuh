@@ -17,17 +17,10 @@ struct Grid {
   std::size_t shared_bytes = 0;
 };
 
-// A block gets more than this only when asked for.
-inline constexpr std::size_t kSharedWithoutAsking = 48 << 10;
-
 // Queues the kernel on the stream. Throws Error(resource) where the device refuses it.
 template <class... Parameters>
 void launch(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t stream, Parameters... arguments) {
-  if (grid.shared_bytes > kSharedWithoutAsking) {
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(grid.shared_bytes)),
-          "cudaFuncSetAttribute");
-  }
+  allow_shared_memory(kernel, grid.shared_bytes);
   kernel<<<grid.blocks, grid.threads, grid.shared_bytes, stream>>>(arguments...);
   check(cudaGetLastError(), "kernel launch");
 }
