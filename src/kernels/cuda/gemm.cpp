@@ -41,7 +41,7 @@ void check(cublasStatus_t status, const char* call, const std::source_location& 
                                         std::to_string(place.line()) + ")");
 }
 
-Blas::Blas(const Stream& stream) {
+Blas::Blas(const Stream& stream) : stream_(stream) {
   check(cublasCreate(&handle_), "cublasCreate");
   check(cublasSetStream(handle_, stream), "cublasSetStream");
 }

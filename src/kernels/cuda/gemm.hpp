@@ -27,8 +27,10 @@ class Blas {
   Blas& operator=(const Blas&) = delete;
 
   operator cublasHandle_t() const { return handle_; }
+  const Stream& stream() const { return stream_; }
 
  private:
+  const Stream& stream_;
   cublasHandle_t handle_ = nullptr;
 };
 
