@@ -26,6 +26,8 @@ LIBRARIES = {
     r"mpi\.h": {"comm"},
     r"hdf5(_hl)?\.h": {"problem", "record"},
     r"cblas\.h": {"kernels/blas/gemm.cpp"},
+    r"cublas_v2\.h": {"kernels/cuda/gemm.hpp"},
+    r"cudnn\.h": {"kernels/cuda/lstm_cudnn.cpp"},
     r"hwy/.*": {"kernels", "record/environment.cpp"},
     r"(oneapi/)?tbb/.*": {"kernels", "record/environment.cpp"},
     r"CLI/.*": {"cli/options.cpp"},

@@ -12,20 +12,10 @@
 
 #include "core/matrix.hpp"
 #include "kernels/lstm/packed_matrix.hpp"
+#include "kernels/lstm/weights.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
-
-// Weights of one layer, row-major.
-template <class T>
-struct LstmWeights {
-  Matrix<T> input;      // W: D x 4H
-  Matrix<T> recurrent;  // U: H x 4H
-  Matrix<T> bias;       // b: 1 x 4H
-
-  std::int64_t input_dim() const { return input.rows(); }
-  std::int64_t hidden() const { return recurrent.rows(); }
-};
 
 // Hidden and cell state of B sequences: B x H each.
 template <class T>
