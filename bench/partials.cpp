@@ -11,6 +11,7 @@
 #include "kernels/attention.hpp"
 #include "kernels/ceilings.hpp"
 #include "kernels/moments.hpp"
+#include "kernels/threads.hpp"
 
 namespace knowscale {
 namespace {

@@ -18,6 +18,7 @@
 #include "comm/clock.hpp"
 #include "comm/reduction.hpp"
 #include "core/statistics.hpp"
+#include "kernels/threads.hpp"
 #include "record/console.hpp"
 #include "study/choose.hpp"
 

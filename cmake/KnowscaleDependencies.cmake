@@ -18,14 +18,6 @@ pkg_check_modules(openblas REQUIRED IMPORTED_TARGET openblas)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
 
-# Found or not, never required but by the preset cuda.
-option(KNOWSCALE_CUDA "Require the CUDA toolkit" OFF)
-if(KNOWSCALE_CUDA)
-  find_package(CUDAToolkit REQUIRED)
-else()
-  find_package(CUDAToolkit QUIET)
-endif()
-
 # MPI in C alone: the deprecated C++ bindings of Open MPI stay out.
 add_library(knowscale_mpi INTERFACE)
 target_link_libraries(knowscale_mpi INTERFACE MPI::MPI_C)

@@ -2,13 +2,17 @@
 # A folder of src/ is a static library knowscale::<layer> whose headers stand beside its sources.
 
 function(knowscale_warnings target)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+  set(options -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    target_compile_options(${target} PRIVATE -Wno-restrict)  # false alarms on std::string (GCC bug 105329)
+    list(APPEND options -Wno-restrict)  # false alarms on std::string (GCC bug 105329)
   endif()
   if(KNOWSCALE_WERROR)
-    target_compile_options(${target} PRIVATE -Werror)
+    list(APPEND options -Werror)
   endif()
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${options}>)
+  # What nvcc hands to the host's compiler is its own text, which is not pedantic.
+  target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr
+    $<$<BOOL:${KNOWSCALE_WERROR}>:--Werror=all-warnings> -Xcompiler=-Wall,-Wextra>)
 endfunction()
 
 # knowscale_library(layer SOURCES a.cpp ... PUBLIC deps... PRIVATE deps...)

@@ -16,7 +16,7 @@ if(toplevel)
   endif()
 endif()
 string(STRIP "${FLAGS}" FLAGS)
-foreach(text COMPILER FLAGS CUDA_TOOLKIT)  # become string literals
+foreach(text COMPILER FLAGS)  # become string literals
   string(REPLACE "\\" "\\\\" ${text} "${${text}}")
   string(REPLACE "\"" "\\\"" ${text} "${${text}}")
 endforeach()
@@ -27,7 +27,6 @@ inline constexpr const char* kVersion = \"${VERSION}\";
 inline constexpr const char* kRevision = \"${revision}\";
 inline constexpr const char* kCompiler = \"${COMPILER}\";
 inline constexpr const char* kFlags = \"${FLAGS}\";
-inline constexpr const char* kCudaToolkit = \"${CUDA_TOOLKIT}\";
 }  // namespace knowscale
 ")
 set(old "")

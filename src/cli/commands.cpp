@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "comm/reduction.hpp"
+#include "kernels/threads.hpp"
 #include "record/console.hpp"
 #include "record/environment.hpp"
 #include "study/ceilings.hpp"

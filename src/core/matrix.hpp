@@ -26,7 +26,12 @@ struct MatrixView {
   MatrixView slice_rows(RowRange range) const { return {row(range.begin), range.size(), cols, stride}; }
   MatrixView slice_cols(std::int64_t begin, std::int64_t count) const { return {data + begin, rows, count, stride}; }
 
-  operator MatrixView<const T>() const requires(!std::is_const_v<T>) { return {data, rows, cols, stride}; }
+  // To a view that only reads.
+  template <class Constant>
+    requires(std::is_same_v<Constant, const T> && !std::is_const_v<T>)
+  operator MatrixView<Constant>() const {
+    return {data, rows, cols, stride};
+  }
 };
 
 inline constexpr std::size_t kAlignment = 64;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "kernels/threads.hpp"
+
 namespace knowscale {
 namespace {
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of kernels: a new one is a line here.
+// The table of kernels: a new one of the host is a line here, one of devices a line in cuda/table.cpp.
 #include "kernels/attention.hpp"
 
-#include <array>
+#include <vector>
 
 #include "core/named.hpp"
 #include "kernels/blas/attention.hpp"
+#include "kernels/cuda/cuda.hpp"
 #include "kernels/reference/attention.hpp"
 #include "kernels/simd/attention.hpp"
 
@@ -13,16 +14,16 @@ namespace knowscale {
 
 template <class T>
 std::span<const Kernel<T>> kernels() {
-  static constexpr Kernel<T> reference_kernel = {"reference", false, reference::compute<T>, reference::scratch_bytes};
-  static constexpr Kernel<T> simd_kernel = {"simd", true, simd::compute<T>, simd::scratch_bytes<T>};
-  if constexpr (sizeof(T) == 2) {  // BLAS has no 16-bit numbers
-    static constexpr std::array<Kernel<T>, 2> table = {{reference_kernel, simd_kernel}};
-    return table;
-  } else {
-    static constexpr std::array<Kernel<T>, 3> table = {
-        {reference_kernel, {"blas", true, blas::compute<T>, blas::scratch_bytes<T>}, simd_kernel}};
-    return table;
-  }
+  static const std::vector<Kernel<T>> table = [] {
+    std::vector<Kernel<T>> all = {{"reference", false, reference::compute<T>, reference::scratch_bytes}};
+    if constexpr (sizeof(T) > 2) {  // BLAS has no 16-bit numbers
+      all.push_back({"blas", true, blas::compute<T>, blas::scratch_bytes<T>});
+    }
+    all.push_back({"simd", true, simd::compute<T>, simd::scratch_bytes<T>});
+    for (const Kernel<T>& kernel : cuda::kernels<T>()) all.push_back(kernel);
+    return all;
+  }();
+  return table;
 }
 
 template <class T>

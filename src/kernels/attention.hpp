@@ -9,9 +9,10 @@
 
 #include "core/matrix.hpp"
 #include "core/precision.hpp"
-#include "kernels/threads.hpp"
 
 namespace knowscale {
+
+class Threads;
 
 // How the columns of queries, keys and values divide into heads. Query head h attends with key/value head
 // h / (heads / kv_heads) (grouped-query attention: Ainslie et al., 2023).
@@ -119,6 +120,12 @@ void add(MatrixView<T> into, MatrixView<const T> from, const Threads& threads);
 template <class T>
 void normalise(MatrixView<const T> rows, MatrixView<T> out, const Threads& threads);
 
+// What a kernel rounds beyond its accumulator, relative to the number that is rounded.
+struct Roundings {
+  double factors = 0;  // of scores and weighted values, before they are multiplied
+  double weights = 0;  // beyond weight_roundoff() of the precision
+};
+
 // One way of computing the partial state of a shard of numbers of type T. `compute` overwrites `out`, the rows of a
 // Partial: queries.rows x heads rows of value_dim + 2 numbers.
 template <class T>
@@ -128,6 +135,8 @@ struct Kernel {
   void (*compute)(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads);
   // Scratch bytes that `compute` takes beyond input and output.
   std::int64_t (*scratch_bytes)(const HeadShape& shape, int threads);
+  bool on_device = false;  // runs on the device of this rank (kernels/cuda/cuda.hpp), which has to be chosen first
+  Roundings roundings = {};
 };
 
 // All kernels of this build for numbers of type T, `reference` first.

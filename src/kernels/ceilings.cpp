@@ -19,6 +19,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/simd/dot_of_pairs-inl.hpp"
+#include "kernels/threads.hpp"
 
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {

@@ -14,6 +14,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/simd/exp-inl.hpp"
+#include "kernels/threads.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {

@@ -9,7 +9,6 @@
 
 #include "core/partition.hpp"
 #include "kernels/attention.hpp"
-#include "kernels/threads.hpp"
 
 namespace knowscale {
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/threads.hpp"
 #include "kernels/top_keys.hpp"
 #include "models/projection.hpp"
 #include "models/tokens.hpp"

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/threads.hpp"
 #include "models/model.hpp"
 #include "models/tokens.hpp"
 

@@ -8,6 +8,7 @@
 #include "comm/clock.hpp"
 #include "core/fixed_point.hpp"
 #include "kernels/moments.hpp"
+#include "kernels/threads.hpp"
 
 namespace knowscale {
 namespace {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/random.hpp"
+#include "kernels/threads.hpp"
 #include "models/orthogonal.hpp"
 #include "problem/sequence.hpp"
 #include "problem/weights.hpp"

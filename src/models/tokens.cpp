@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "kernels/threads.hpp"
+
 namespace knowscale {
 
 template <class T, class A>

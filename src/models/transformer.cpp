@@ -2,6 +2,7 @@
 #include "models/transformer.hpp"
 
 #include "comm/clock.hpp"
+#include "kernels/threads.hpp"
 #include "models/attention_model.hpp"
 #include "models/projection.hpp"
 #include "problem/weights.hpp"

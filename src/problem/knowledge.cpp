@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.hpp"
+#include "kernels/threads.hpp"
 #include "problem/knowledge_file.hpp"
 #include "problem/synthetic.hpp"
 

@@ -20,6 +20,7 @@
 #include <knowscale_version.hpp>
 #include "kernels/blas/gemm.hpp"
 #include "kernels/ceilings.hpp"
+#include "kernels/cuda/cuda.hpp"
 #include "problem/h5.hpp"
 
 extern char** environ;
@@ -70,7 +71,7 @@ NameValues versions(const std::string& mpi_version) {
           {"blas", blas::version()},
           {"hdf5", hdf5_version()},
           {"tbb", fmt::format("oneTBB {} (interface {})", TBB_runtime_version(), TBB_runtime_interface_version())},
-          {"cuda", kCudaToolkit},
+          {"cuda", cuda::version()},
           {"highway", fmt::format("Highway {}.{}.{}, {}", HWY_MAJOR, HWY_MINOR, HWY_PATCH,
                                   hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()))},
           {"xxhash", fmt::format("xxHash {}.{}.{}", XXH_versionNumber() / 10000, XXH_versionNumber() / 100 % 100,

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "comm/message_count.hpp"
+#include "kernels/threads.hpp"
 #include "problem/sequence.hpp"
 #include "problem/weights.hpp"
 #include "record/environment.hpp"

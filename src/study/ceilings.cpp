@@ -9,6 +9,7 @@
 #include "comm/clock.hpp"
 #include "core/statistics.hpp"
 #include "kernels/ceilings.hpp"
+#include "kernels/threads.hpp"
 
 namespace knowscale {
 namespace {

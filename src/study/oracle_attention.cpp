@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/random.hpp"
+#include "kernels/threads.hpp"
 #include "study/oracle.hpp"
 #include "study/oracle_formula.hpp"
 

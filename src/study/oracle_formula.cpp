@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "kernels/threads.hpp"
 #include "problem/weights.hpp"
 
 namespace knowscale {

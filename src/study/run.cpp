@@ -13,6 +13,7 @@
 
 #include "comm/message_count.hpp"
 #include "kernels/blas/gemm.hpp"
+#include "kernels/threads.hpp"
 #include "problem/knowledge_file.hpp"
 #include "record/console.hpp"
 #include "record/environment.hpp"

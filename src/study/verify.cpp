@@ -8,6 +8,7 @@
 #include <string>
 #include <type_traits>
 
+#include "kernels/threads.hpp"
 #include "models/model.hpp"
 #include "models/representation.hpp"
 #include "models/symmetry.hpp"

@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Runs a test in every order that the emulated device knows.
+// In what orders a device may do what it may do in any order.
 #pragma once
 
-#include <gtest/gtest.h>
-
-#include "emulator.hpp"
+#include <functional>
 
 namespace knowscale::cuda {
 
-template <class Body>
-void for_every_order(const Body& body) {
-  for (const auto order : {emulator::Order::first_to_last, emulator::Order::last_to_first}) {
-    SCOPED_TRACE(order == emulator::Order::first_to_last ? "first to last" : "last to first");
-    emulator::order = order;
-    body();
-  }
-  emulator::order = emulator::Order::first_to_last;
-}
+// Calls body() once for every order that this build can choose: two on the emulated device, one on a real one.
+void for_every_order(const std::function<void()>& body);
 
 }  // namespace knowscale::cuda

@@ -2,6 +2,8 @@
 #include <comm/reduction.hpp>
 #include <kernels/attention.hpp>
 
+#include "kernels/threads.hpp"
+
 int main(int argc, char** argv) {
   const knowscale::MpiSession session(&argc, &argv);
   const knowscale::Communicator world = knowscale::Communicator::world();

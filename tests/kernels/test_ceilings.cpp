@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The measured ceilings: what must hold on any machine, however loaded; and that nothing is left unread.
 #include "kernels/ceilings.hpp"
+#include "kernels/threads.hpp"
 
 #include <gtest/gtest.h>
 #include <hwy/highway.h>

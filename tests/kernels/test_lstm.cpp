@@ -2,6 +2,7 @@
 // The packed product and the LSTM against plain loops in f64 written here, for both precisions, odd sizes
 // and every instruction set of this machine.
 #include "kernels/lstm/lstm.hpp"
+#include "kernels/threads.hpp"
 
 #include <gtest/gtest.h>
 #include <hwy/highway.h>

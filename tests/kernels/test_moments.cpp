@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/random.hpp"
+#include "kernels/threads.hpp"
 
 namespace knowscale {
 namespace {

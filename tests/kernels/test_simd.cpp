@@ -15,6 +15,7 @@
 #include "kernels/attention.hpp"
 #include "kernels/simd/attention.hpp"
 #include "kernels/simd/stream.hpp"
+#include "kernels/threads.hpp"
 
 namespace knowscale {
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The keys that queries attend to most, against a plain sort of all scores, on every instruction set: all formats, odd
 // sizes, ties, shards, and scores chosen to hurt.
+#include "kernels/threads.hpp"
 #include "kernels/top_keys.hpp"
 
 #include <gtest/gtest.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What tokens attend to is the same at every rank count, and what the definition says.
+#include "kernels/threads.hpp"
 #include "models/attended.hpp"
 
 #include <gtest/gtest.h>

@@ -2,6 +2,7 @@
 // A rank's peak memory is its shard, O(n d) and tiles: read off the kernel's high-water mark.
 #include <gtest/gtest.h>
 
+#include "kernels/threads.hpp"
 #include "models/model.hpp"
 #include "problem/sequence.hpp"
 #include "ranks.hpp"

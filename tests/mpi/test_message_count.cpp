@@ -6,6 +6,7 @@
 
 #include <string>
 
+#include "kernels/threads.hpp"
 #include "models/cost.hpp"
 #include "problem/sequence.hpp"
 #include "ranks.hpp"

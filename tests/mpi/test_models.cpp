@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "kernels/threads.hpp"
 #include "models/cost.hpp"
 #include "naive_models.hpp"
 #include "problem/sequence.hpp"

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/threads.hpp"
 #include "models/symmetry.hpp"
 #include "ranks.hpp"
 

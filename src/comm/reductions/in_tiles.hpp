@@ -11,6 +11,7 @@
 
 #include "comm/clock.hpp"
 #include "comm/reductions/state_merge.hpp"
+#include "kernels/threads.hpp"
 
 namespace knowscale {
 

@@ -8,6 +8,7 @@
 #include "comm/reductions/binomial_tree.hpp"
 #include "comm/reductions/chunk_tree.hpp"
 #include "comm/reductions/in_tiles.hpp"
+#include "kernels/threads.hpp"
 
 namespace knowscale::reproducible {
 namespace {

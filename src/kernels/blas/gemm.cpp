@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/partition.hpp"
+#include "kernels/threads.hpp"
 
 namespace knowscale::blas {
 namespace {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "kernels/cuda/tiles.hpp"
+
 namespace knowscale::cuda {
 namespace {
 
@@ -11,18 +13,16 @@ constexpr std::int64_t kMostSplits = 1024;
 // A split that reads fewer blocks of keys spends more on starting and merging than it gains.
 constexpr std::int64_t kLeastBlocks = 4;
 
-std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
 }  // namespace
 
 Splits split_keys(std::int64_t tiles, std::int64_t key_count, int key_block, std::int64_t slots) {
-  const std::int64_t blocks = std::max<std::int64_t>(divide_up(key_count, key_block), 1);
+  const std::int64_t blocks = std::max<std::int64_t>(tiles_of(key_count, key_block), 1);
   const std::int64_t most = std::clamp<std::int64_t>(blocks / kLeastBlocks, 1, kMostSplits);
-  const auto blocks_each = [&](std::int64_t splits) { return divide_up(blocks, splits); };
+  const auto blocks_each = [&](std::int64_t splits) { return tiles_of(blocks, splits); };
   // Time of all waves at one block of keys a unit of time, against that of a perfect division.
   const auto efficiency = [&](std::int64_t splits) {
-    const std::int64_t used = divide_up(blocks, blocks_each(splits));
-    const std::int64_t waves = divide_up(tiles * used, slots);
+    const std::int64_t used = tiles_of(blocks, blocks_each(splits));
+    const std::int64_t waves = tiles_of(tiles * used, slots);
     return static_cast<double>(tiles * blocks) / static_cast<double>(waves * slots * blocks_each(splits));
   };
   double best = 0;
@@ -30,7 +30,7 @@ Splits split_keys(std::int64_t tiles, std::int64_t key_count, int key_block, std
   std::int64_t splits = 1;
   while (splits < most && efficiency(splits) < kGoodEnough * best) ++splits;
   const std::int64_t each = blocks_each(splits);
-  return {static_cast<int>(divide_up(blocks, each)), static_cast<int>(each * key_block)};
+  return {static_cast<int>(tiles_of(blocks, each)), static_cast<int>(each * key_block)};
 }
 
 }  // namespace knowscale::cuda

@@ -11,6 +11,7 @@
 #include "core/half.hpp"
 #include "core/matrix.hpp"
 #include "kernels/cuda/rows.hpp"
+#include "kernels/cuda/tiles.hpp"
 
 namespace knowscale::cuda {
 
@@ -50,9 +51,9 @@ void attend_fused(AttentionTask<T> task, PaddedWidths widths, DeviceBuffer<float
   const MatrixView<float> out = {task.out, rows, width, width};
   if (task.key_count == 0) return clear(out, stream);
   const FusedKernel<T> kernel = fused_kernel<T>(task.rows(), widths);
-  const int tiles = (task.rows() + kernel.rows - 1) / kernel.rows;
+  const std::int64_t tiles = tiles_of(task.rows(), kernel.rows);
   const Splits splits =
-      split_keys(std::int64_t{tiles} * task.kv_heads, task.key_count, kernel.keys, slots_of(kernel));
+      split_keys(tiles * task.kv_heads, task.key_count, kernel.keys, slots_of(kernel));
   task.keys_a_split = splits.keys;
   if (splits.count > 1) {
     parts.reserve(splits.count * rows * width);

@@ -44,6 +44,7 @@ struct LstmStep {
 #include <hwy/contrib/math/math-inl.h>
 
 #include "kernels/lstm/panel-inl.hpp"
+#include "kernels/threads.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {

@@ -10,6 +10,7 @@
 #include <hwy/foreach_target.h>
 // Must come after foreach_target.h.
 #include "kernels/lstm/panel-inl.hpp"
+#include "kernels/threads.hpp"
 
 HWY_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {

@@ -6,6 +6,8 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/threads.hpp"
+
 namespace knowscale::reference {
 namespace {
 

@@ -11,6 +11,7 @@
 
 #include "kernels/simd/stream.hpp"
 #include "kernels/simd/tiles.hpp"
+#include "kernels/threads.hpp"
 
 namespace knowscale::simd {
 namespace {

@@ -17,6 +17,7 @@
 
 #include "kernels/simd/key_block-inl.hpp"
 #include "kernels/simd/outer_product-inl.hpp"
+#include "kernels/threads.hpp"
 
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {

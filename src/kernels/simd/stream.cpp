@@ -14,6 +14,7 @@
 #include "kernels/simd/few_queries-inl.hpp"
 #endif
 #include "kernels/simd/many_queries-inl.hpp"
+#include "kernels/threads.hpp"
 
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {

@@ -130,4 +130,16 @@ inline float to_float(F16 x) { return x; }
 
 inline float exp2_approximate(float x) { return x < -126.0f ? 0.0f : std::exp2(x); }
 
+inline float fused_multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
+inline double fused_multiply_add(double a, double b, double c) { return std::fma(a, b, c); }
+inline double rounded_product(double a, double b) { return a * b; }
+
+inline unsigned ballot(bool condition) {
+  const auto all = emulator::exchange(condition, "ballot");
+  unsigned bits = 0;
+  for (std::size_t l = 0; l < all.size(); ++l) bits |= unsigned{all[l]} << l;
+  return bits;
+}
+inline int count_ones(unsigned bits) { return std::popcount(bits); }
+
 }  // namespace knowscale::cuda

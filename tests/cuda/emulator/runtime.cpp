@@ -47,8 +47,8 @@ struct Machine {
 };
 
 Machine& machine() {
-  static Machine the_machine;
-  return the_machine;
+  static auto* the_machine = new Machine;  // never freed: static buffers give their memory back after it would be
+  return *the_machine;
 }
 
 thread_local int current_device = 0;  // as in CUDA, of each thread of the host

@@ -137,4 +137,14 @@ __device__ __forceinline__ float exp2_approximate(float x) {
   return power;
 }
 
+// a b + c, rounded once.
+__device__ __forceinline__ float fused_multiply_add(float a, float b, float c) { return __fmaf_rn(a, b, c); }
+__device__ __forceinline__ double fused_multiply_add(double a, double b, double c) { return __fma_rn(a, b, c); }
+// a b, rounded: a compiler may not fuse it with what is added to it.
+__device__ __forceinline__ double rounded_product(double a, double b) { return __dmul_rn(a, b); }
+
+// Bit l: whether `condition` holds in lane l.
+__device__ __forceinline__ unsigned ballot(bool condition) { return __ballot_sync(kWholeWarp, condition); }
+__device__ __forceinline__ int count_ones(unsigned bits) { return __popc(bits); }
+
 }  // namespace knowscale::cuda

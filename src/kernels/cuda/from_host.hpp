@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Attention of the kernel table on the device of this rank: queries, keys that are not kept there, and masks go to the
+// device, states come back.
+#pragma once
+
+#include "kernels/attention.hpp"
+#include "kernels/cuda/attention_task.hpp"
+#include "kernels/cuda/fused.hpp"
+#include "kernels/cuda/rank_device.hpp"
+#include "kernels/cuda/staging.hpp"
+#include "kernels/cuda/two_products.hpp"
+
+namespace knowscale::cuda {
+
+// How a state is computed from device memory.
+enum class Method { fused, products, products_tf32 };
+
+// Buffers of one attention at a time.
+template <class T>
+struct Workspace {
+  Staging queries, keys, values, visible, states;
+  DeviceBuffer<float> parts;
+  ProductTiles<T> tiles;
+};
+
+// Copies what is not on the device and queues the state of input's queries over its keys into `out`, device memory of
+// queries.rows x heads rows of value_dim + 2 numbers. The caller has entered the device.
+template <class T>
+void attend_from_host(RankDevice& device, Workspace<T>& workspace, Method method, const AttentionInput<T>& input,
+                      float* out);
+
+// compute() of the kernel table.
+template <class T, Method Way>
+void compute(const AttentionInput<T>& input, MatrixView<float> out, const Threads& threads);
+
+}  // namespace knowscale::cuda

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A build without CUDA.
+#include "core/error.hpp"
+#include "kernels/cuda/cuda.hpp"
+
+namespace knowscale::cuda {
+namespace {
+
+[[noreturn]] void refuse() {
+  throw Error(ExitStatus::resource, "this build has no kernels for devices: configure with -DKNOWSCALE_CUDA=ON");
+}
+
+}  // namespace
+
+bool built() { return false; }
+std::string version() { return "not in this build"; }
+int device_count() { return 0; }
+Device use_device(int) { refuse(); }
+std::int64_t free_bytes() { return 0; }
+double take_copy_seconds() { return 0; }
+
+template <class T>
+std::span<const Kernel<T>> kernels() {
+  return {};
+}
+template <class T>
+std::int64_t scratch_bytes(std::string_view, const HeadShape&, std::int64_t, std::int64_t) {
+  return 0;
+}
+template <class T>
+std::int64_t resident_bytes(std::int64_t, std::int64_t, std::int64_t) {
+  return 0;
+}
+template <class T>
+std::shared_ptr<const void> keep_on_device(MatrixView<const T>, std::int64_t, std::int64_t) {
+  refuse();
+}
+
+template std::span<const Kernel<float>> kernels();
+template std::span<const Kernel<double>> kernels();
+template std::span<const Kernel<Bf16>> kernels();
+template std::span<const Kernel<F16>> kernels();
+template std::int64_t scratch_bytes<float>(std::string_view, const HeadShape&, std::int64_t, std::int64_t);
+template std::int64_t scratch_bytes<double>(std::string_view, const HeadShape&, std::int64_t, std::int64_t);
+template std::int64_t scratch_bytes<Bf16>(std::string_view, const HeadShape&, std::int64_t, std::int64_t);
+template std::int64_t scratch_bytes<F16>(std::string_view, const HeadShape&, std::int64_t, std::int64_t);
+template std::int64_t resident_bytes<float>(std::int64_t, std::int64_t, std::int64_t);
+template std::int64_t resident_bytes<double>(std::int64_t, std::int64_t, std::int64_t);
+template std::int64_t resident_bytes<Bf16>(std::int64_t, std::int64_t, std::int64_t);
+template std::int64_t resident_bytes<F16>(std::int64_t, std::int64_t, std::int64_t);
+template std::shared_ptr<const void> keep_on_device(MatrixView<const float>, std::int64_t, std::int64_t);
+template std::shared_ptr<const void> keep_on_device(MatrixView<const double>, std::int64_t, std::int64_t);
+template std::shared_ptr<const void> keep_on_device(MatrixView<const Bf16>, std::int64_t, std::int64_t);
+template std::shared_ptr<const void> keep_on_device(MatrixView<const F16>, std::int64_t, std::int64_t);
+
+}  // namespace knowscale::cuda

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The device's kernels as the kernel table has them: matrices of the host in, states of the host out.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "core/error.hpp"
+#include "cuda/naive_attention.hpp"
+#include "cuda/orders.hpp"
+#include "kernels/cuda/cuda.hpp"
+#include "kernels/threads.hpp"
+
+namespace knowscale::cuda {
+namespace {
+
+template <class T>
+AttentionInput<T> input_of(const Problem<T>& p) {
+  const Shape& s = p.shape;
+  AttentionInput<T> input = {p.queries.view(), p.keys.view(), p.values.view(),
+                             {s.heads, s.kv_heads, s.key_dim, s.value_dim}, p.scale};
+  input.mask.causal = p.causal;
+  input.mask.first_query = p.offset;
+  input.mask.visible = p.visible;
+  return input;
+}
+
+template <class T>
+double tolerance_of(const Kernel<T>& kernel) {
+  return kTolerance<T> + 8 * kernel.roundings.factors;
+}
+
+template <class T>
+void expect_state(const Problem<T>& p, const Kernel<T>& kernel, MatrixView<const float> state) {
+  const Shape& s = p.shape;
+  for (int row = 0; row < state.rows; ++row) {
+    const auto expected = expected_row(p, row / s.heads, row % s.heads);
+    const double total = static_cast<double>(state(row, s.value_dim));
+    if (std::isinf(expected.back())) {
+      ASSERT_EQ(total, 0.0) << kernel.name;
+      ASSERT_EQ(static_cast<double>(state(row, s.value_dim + 1)), expected.back()) << kernel.name;
+      continue;
+    }
+    ASSERT_NEAR(static_cast<double>(state(row, s.value_dim + 1)) + std::log(total), expected.back(),
+                tolerance_of(kernel) * (1 + std::abs(expected.back())))
+        << kernel.name << " row " << row;
+    for (int c = 0; c < s.value_dim; ++c) {
+      ASSERT_NEAR(static_cast<double>(state(row, c)) / total, expected[static_cast<std::size_t>(c)], tolerance_of(kernel))
+          << kernel.name << " row " << row << " column " << c << " n " << s.n << " m " << s.m;
+    }
+  }
+}
+
+template <class T>
+void expect_exact(const Problem<T>& p, TileSizes tiles = {}) {
+  for (const Kernel<T>& kernel : kernels<T>()) {
+    for_every_order([&] {
+      Matrix<float> state(std::int64_t{p.shape.n} * p.shape.heads, p.shape.value_dim + 2);
+      std::fill_n(state.data(), state.size(), std::nanf(""));
+      AttentionInput<T> input = input_of(p);
+      input.tiles = tiles;
+      kernel.compute(input, state.view(), Threads(1));
+      expect_state(p, kernel, state.view());
+    });
+  }
+}
+
+template <class T>
+class FromHost : public testing::Test {
+ protected:
+  void SetUp() override { use_device(0); }
+};
+using Types = testing::Types<Bf16, F16, float>;
+TYPED_TEST_SUITE(FromHost, Types);
+
+TYPED_TEST(FromHost, TheTableHasTheKernels) {
+  std::vector<std::string_view> names;
+  for (const auto& kernel : kernels<TypeParam>()) {
+    EXPECT_TRUE(kernel.on_device);
+    names.push_back(kernel.name);
+  }
+  EXPECT_EQ(names.back(), "cuda");
+  EXPECT_EQ(names.size(), (std::is_same_v<TypeParam, float>) ? 3u : (std::is_same_v<TypeParam, Bf16>) ? 2u : 1u);
+  EXPECT_TRUE(kernels<double>().empty());
+}
+
+TYPED_TEST(FromHost, EveryKernelMatchesTheDefinition) {
+  for (const Shape s : {Shape{1, 1, 1, 1, 1, 1}, Shape{5, 37, 2, 2, 6, 6}, Shape{3, 90, 6, 2, 64, 64},
+                        Shape{30, 33, 2, 1, 16, 9}, Shape{4, 0, 2, 1, 8, 8}}) {
+    expect_exact(Problem<TypeParam>(s));
+  }
+}
+
+TYPED_TEST(FromHost, EveryKernelHidesKeys) {
+  Problem<TypeParam> p({9, 50, 4, 2, 12, 12});
+  p.causal = true;
+  p.offset = 7;
+  p.visible.assign(50, 1);
+  for (std::size_t k = 0; k < 50; k += 3) p.visible[k] = 0;
+  expect_exact(p);
+  p.offset = -4;
+  expect_exact(p, {4, 8});
+}
+
+TYPED_TEST(FromHost, TilesAndTheirNumberDoNotMatter) {
+  const Problem<TypeParam> p({11, 45, 4, 2, 12, 12});
+  for (const TileSizes tiles : {TileSizes{3, 7}, TileSizes{1, 45}, TileSizes{11, 1}}) expect_exact(p, tiles);
+}
+
+// Rows that are kept are not copied again: what the host changes later is not seen.
+TYPED_TEST(FromHost, KeptRowsStayOnTheDevice) {
+  for (const int columns : {64, 12}) {
+    Problem<TypeParam> p({3, 40, 2, 2, columns, columns});
+    std::optional<std::shared_ptr<const void>> keys =
+        keep_on_device<TypeParam>(p.keys.view(), 2, columns);
+    const auto values = keep_on_device<TypeParam>(p.values.view(), 2, columns);
+    const Problem<TypeParam> as_it_was({3, 40, 2, 2, columns, columns});
+    for (TypeParam& x : p.keys.span()) x = TypeParam(9.0f);
+    for (const auto& kernel : kernels<TypeParam>()) {
+      Matrix<float> state(6, columns + 2);
+      kernel.compute(input_of(p), state.view(), Threads(1));
+      expect_state(as_it_was, kernel, state.view());
+    }
+    keys.reset();  // from here on they are copied
+    for (const auto& kernel : kernels<TypeParam>()) {
+      Matrix<float> state(6, columns + 2);
+      kernel.compute(input_of(p), state.view(), Threads(1));
+      expect_state(p, kernel, state.view());
+    }
+  }
+}
+
+TYPED_TEST(FromHost, SomeOfTheKeptRowsAreTakenFromTheirPlace) {
+  const Problem<TypeParam> whole({2, 60, 1, 1, 64, 64});
+  const auto keys = keep_on_device<TypeParam>(whole.keys.view(), 1, 64);
+  Problem<TypeParam> part({2, 17, 1, 1, 64, 64});
+  const RowRange rows = {31, 48};
+  std::copy_n(whole.keys.row(rows.begin), part.keys.size(), part.keys.data());
+  for (const auto& kernel : kernels<TypeParam>()) {
+    AttentionInput<TypeParam> input = input_of(part);
+    input.keys = whole.keys.view().slice_rows(rows);
+    Matrix<float> state(2, 66);
+    kernel.compute(input, state.view(), Threads(1));
+    expect_state(part, kernel, state.view());
+  }
+}
+
+TYPED_TEST(FromHost, ThreadsOfTheHostDoNotMix) {
+  const Problem<TypeParam> a({5, 70, 1, 1, 16, 16}), b({19, 33, 2, 1, 8, 8});
+  const Kernel<TypeParam>& kernel = kernels<TypeParam>().back();
+  const auto work = [&](const Problem<TypeParam>& p) {
+    for (int i = 0; i < 3; ++i) {
+      Matrix<float> state(std::int64_t{p.shape.n} * p.shape.heads, p.shape.value_dim + 2);
+      kernel.compute(input_of(p), state.view(), Threads(1));
+      expect_state(p, kernel, state.view());
+    }
+  };
+  std::thread other([&] { work(b); });
+  work(a);
+  other.join();
+}
+
+TYPED_TEST(FromHost, CopiesAreTimed) {
+  take_copy_seconds();
+  const Problem<TypeParam> p({5, 70, 1, 1, 16, 16});
+  Matrix<float> state(5, 18);
+  kernels<TypeParam>().back().compute(input_of(p), state.view(), Threads(1));
+  EXPECT_GT(take_copy_seconds(), 0);
+  EXPECT_EQ(take_copy_seconds(), 0);
+}
+
+TEST(Devices, OneThatIsNotThereIsRefused) { EXPECT_THROW(use_device(device_count()), Error); }
+
+TEST(Devices, TooWideHeadsAreRefusedByTheFusedKernels) {
+  use_device(0);
+  const Problem<float> p({2, 5, 1, 1, 300, 300});
+  Matrix<float> state(2, 302);
+  for (const Kernel<float>& kernel : kernels<float>()) {
+    if (kernel.name == "cuda") {
+      EXPECT_THROW(kernel.compute(input_of(p), state.view(), Threads(1)), Error);
+    } else {
+      kernel.compute(input_of(p), state.view(), Threads(1));
+      expect_state(p, kernel, state.view());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace knowscale::cuda
