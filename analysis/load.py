@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 TABLES = ("meta", "ceilings", "cases", "samples", "ranks", "verify", "symmetry", "attended")
 
 

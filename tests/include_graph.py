@@ -28,6 +28,8 @@ LIBRARIES = {
     r"cblas\.h": {"kernels/blas/gemm.cpp"},
     r"cublas_v2\.h": {"kernels/cuda/gemm.hpp"},
     r"cudnn\.h": {"kernels/cuda/lstm_cudnn.cpp"},
+    r"cuda_runtime\.h": {"kernels/cuda/device.hpp", "kernels/cuda/device/instructions.cuh", "kernels/cuda/device/launch.cuh", "comm/nccl.cpp"},
+    r"nccl\.h": {"comm/nccl.cpp"},
     r"hwy/.*": {"kernels", "record/environment.cpp"},
     r"(oneapi/)?tbb/.*": {"kernels", "record/environment.cpp"},
     r"CLI/.*": {"cli/options.cpp"},

@@ -74,6 +74,8 @@ void add_verify(CLI::App& app, Options& options, std::vector<std::int64_t>& rank
   verify->add_option("--threads", options.verify.threads, "Threads a rank")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
+  verify->add_option("--kernel", options.verify.kernel, "This kernel alone (default: all that run here)")
+      ->type_name("NAME");
   verify->add_option("--seed", options.verify.seed, "Seed of data and rotations")->capture_default_str();
   verify->callback([&options] { options.command = Command::verify; });
 }

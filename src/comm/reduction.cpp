@@ -22,8 +22,8 @@ std::span<const Reduction<T>> reductions() {
   constexpr Placement replicated = Placement::replicated, sharded = Placement::sharded;
   static constexpr std::array<Reduction<T>, 9> table = {{
       {"packed", replicated, packed::prepare<T>, packed::cost},
-      {"two_phase", replicated, two_phase::prepare<T>, two_phase::cost},
-      {"reduce_scatter", sharded, reduce_scatter::prepare<T>, reduce_scatter::cost},
+      {"two_phase", replicated, two_phase::prepare<T>, two_phase::cost, {.on_device = true}},
+      {"reduce_scatter", sharded, reduce_scatter::prepare<T>, reduce_scatter::cost, {.on_device = true}},
       {"all_to_all", sharded, all_to_all::prepare<T>, all_to_all::cost},
       {"tree", replicated, tree::prepare<T>, tree::cost},
       {"hierarchical", replicated, hierarchical::prepare<T>, hierarchical::cost, {.by_node = true}},

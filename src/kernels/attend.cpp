@@ -1,57 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "kernels/attend.hpp"
 
-#include <algorithm>
+#include <utility>
 #include <vector>
 
+#include "kernels/sequences.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
 namespace {
 
-RowRange common(RowRange a, RowRange b) {
-  const std::int64_t begin = std::max(a.begin, b.begin);
-  return {begin, std::max(begin, std::min(a.end, b.end))};
-}
-
-// Rows of tokens [first, first + rows) that lie in `sequence`.
-RowRange rows_in(RowRange sequence, std::int64_t first, std::int64_t rows) {
-  const RowRange tokens = common(sequence, {first, first + rows});
-  return {tokens.begin - first, tokens.end - first};
-}
-
-// Queries of one sequence and the keys of the same; row ranges of the input.
-struct OneSequence {
-  RowRange queries, keys;
-};
-
-template <class T>
-AttentionInput<T> part_of(const AttentionInput<T>& input, const OneSequence& part) {
-  AttentionInput<T> one = input;
-  one.queries = input.queries.slice_rows(part.queries);
-  one.keys = input.keys.slice_rows(part.keys);
-  one.values = input.values.slice_rows(part.keys);
-  one.mask.sequences = {};
-  one.mask.first_query += part.queries.begin;
-  one.mask.first_key += part.keys.begin;
-  if (!one.mask.visible.empty()) {
-    one.mask.visible =
-        one.mask.visible.subspan(static_cast<std::size_t>(part.keys.begin), static_cast<std::size_t>(part.keys.size()));
-  }
-  return one;
-}
-
 // Many sequences keep the threads busy one each; few are divided inside the kernel.
 template <class T>
 void attend_by_sequence(const Kernel<T>& kernel, const AttentionInput<T>& input, MatrixView<Accumulator<T>> out,
                         const Threads& threads) {
-  const Mask& mask = input.mask;
-  std::vector<OneSequence> parts;
-  for (const RowRange& sequence : mask.sequences) {
-    const OneSequence part = {rows_in(sequence, mask.first_query, input.queries.rows),
-                              rows_in(sequence, mask.first_key, input.keys.rows)};
-    if (part.queries.size() > 0) parts.push_back(part);
-  }
+  const std::vector<OneSequence> parts = sequences_of(input);
   const auto compute = [&](const OneSequence& part, const Threads& workers) {
     const std::int64_t heads = input.shape.heads;
     kernel.compute(part_of(input, part), out.slice_rows({part.queries.begin * heads, part.queries.end * heads}),
@@ -78,11 +41,7 @@ void attend(const Kernel<T>& kernel, const AttentionInput<T>& queries, std::span
   if (sources.empty()) return clear(out);
   Matrix<A> more(sources.size() > 1 ? out.rows : 0, out.cols);
   for (std::size_t i = 0; i < sources.size(); ++i) {
-    AttentionInput<T> input = queries;
-    input.keys = sources[i].keys;
-    input.values = sources[i].values;
-    input.mask = sources[i].mask;
-    input.mask.first_query += queries.mask.first_query;
+    const AttentionInput<T> input = attention_to(sources[i], queries);
     const MatrixView<A> state = i == 0 ? out : more.view();
     if (input.mask.sequences.empty()) {
       kernel.compute(input, state, threads);

@@ -6,16 +6,9 @@
 #include <span>
 
 #include "kernels/attention.hpp"
+#include "kernels/key_source.hpp"
 
 namespace knowscale {
-
-// Keys of one kind, and what hides them; views.
-template <class T>
-struct KeySource {
-  MatrixView<const T> keys;    // m x (kv_heads key_dim), m may be 0
-  MatrixView<const T> values;  // m x (kv_heads value_dim)
-  Mask mask = {};              // its first_query counts from that of the queries
-};
 
 // The state of `queries` (keys, values and tiles' numbers of keys are not looked at; queries.mask.first_query is the
 // token that the first of them is) over all sources: overwrites `out`, queries.rows x heads rows. Sources merge in

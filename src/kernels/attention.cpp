@@ -2,6 +2,7 @@
 // The table of kernels: a new one of the host is a line here, one of devices a line in cuda/table.cpp.
 #include "kernels/attention.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include "core/named.hpp"
@@ -31,6 +32,21 @@ const Kernel<T>& kernel_by_name(std::string_view name) {
   return entry_by_name(kernels<T>(), "kernel", name);
 }
 
+template <class T>
+Roundings roundings_of(std::string_view name) {
+  Roundings most;
+  const auto take = [&](const auto& table) {
+    for (const auto& kernel : table) {
+      if (kernel.name != name) continue;
+      most.factors = std::max(most.factors, kernel.roundings.factors);
+      most.weights = std::max(most.weights, kernel.roundings.weights);
+    }
+  };
+  take(kernels<T>());
+  take(kernels<Accumulator<T>>());
+  return most;
+}
+
 template std::span<const Kernel<float>> kernels();
 template std::span<const Kernel<double>> kernels();
 template std::span<const Kernel<Bf16>> kernels();
@@ -39,5 +55,9 @@ template const Kernel<float>& kernel_by_name(std::string_view);
 template const Kernel<double>& kernel_by_name(std::string_view);
 template const Kernel<Bf16>& kernel_by_name(std::string_view);
 template const Kernel<F16>& kernel_by_name(std::string_view);
+template Roundings roundings_of<float>(std::string_view);
+template Roundings roundings_of<double>(std::string_view);
+template Roundings roundings_of<Bf16>(std::string_view);
+template Roundings roundings_of<F16>(std::string_view);
 
 }  // namespace knowscale

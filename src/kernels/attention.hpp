@@ -147,4 +147,8 @@ std::span<const Kernel<T>> kernels();
 template <class T>
 const Kernel<T>& kernel_by_name(std::string_view name);
 
+// What kernels of that name round, of numbers stored as T and of those that models make of them: the larger.
+template <class T>
+Roundings roundings_of(std::string_view kernel);
+
 }  // namespace knowscale

@@ -173,7 +173,8 @@ double metric_norm(const Matrix<T>& keys, const Case& c) {
 // it, and sums over m keys, and n tokens where they are keys, add u times the root. 16: both sides, and four standard
 // deviations. Projections keep the length of a vector, give or take. Weights of bf16 are rounded on both sides.
 template <class T>
-double rounding_bound(const Instance<T>& instance, const Case& c, const Structure& structure) {
+double rounding_bound(const Instance<T>& instance, const Case& c, const Structure& structure,
+                      const Roundings& roundings) {
   const double query = longest(instance.queries), key = longest(instance.keys);
   double score = 0;
   for (const Softmax& softmax : structure.all()) {
@@ -182,7 +183,8 @@ double rounding_bound(const Instance<T>& instance, const Case& c, const Structur
     if (softmax.knowledge) score = std::max(score, c.scale * query * key);
   }
   const double rows = static_cast<double>(c.m + (structure.sees_sequence() ? c.n : 0));
-  return 16 * unit_roundoff(c.precision) * (4 * score + std::sqrt(rows) + 8) + 4 * weight_roundoff(c.precision);
+  return 16 * unit_roundoff(c.precision) * (4 * score + std::sqrt(rows) + 8) +
+         4 * (weight_roundoff(c.precision) + roundings.weights) + 2 * roundings.factors * (4 * score + 4);
 }
 
 template <class T>
@@ -217,8 +219,9 @@ class Checker {
 
   SymmetryCheck check(Symmetry symmetry) const {
     const Structure& structure = model_.structure;
-    const double bound = symmetry == Symmetry::key_shift ? rounding_bound(shifted_instance(), c_, structure)
-                                                         : rounding_bound(instance_, c_, structure);
+    const Roundings roundings = roundings_of<T>(c_.kernel);
+    const double bound = symmetry == Symmetry::key_shift ? rounding_bound(shifted_instance(), c_, structure, roundings)
+                                                         : rounding_bound(instance_, c_, structure, roundings);
     return {symmetry, should_keep(c_, symmetry), error_of(symmetry), bound, kExactRotations ? 5.0 : 1000.0};
   }
 

@@ -22,7 +22,7 @@
 namespace knowscale {
 
 // 2: query_block, key_block; 3: how ranks exchange; 4: sequences, /symmetry, /attended
-inline constexpr std::int64_t kSchemaVersion = 4;
+inline constexpr std::int64_t kSchemaVersion = 5;
 
 // The tables of a result file.
 inline constexpr std::array kResultTables = {"meta",  "ceilings", "cases",    "samples",

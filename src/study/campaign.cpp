@@ -210,6 +210,8 @@ Study read_study(const toml::table& table, const std::string& path, std::size_t 
   study.query_tile = section.integers("query_tile", {0}, 1);
   study.chunk = section.integers("chunk", {ReductionOptions{}.chunk}, 1);
   study.node_size = section.integers("node_size", {0}, 1);
+  study.transport = read_named<Transport>(
+      section, "transport", {Transport::host, Transport::cuda_aware, Transport::cuda_aware_forced, Transport::nccl});
   study.scale = read_scales(section);
   study.ranks = read_ranks(section);
   study.threads = section.integers("threads", {1}, 0);
@@ -225,6 +227,7 @@ Campaign to_campaign(const toml::table& file, const std::string& path) {
   if (campaign.name.empty() || campaign.name.find('/') != std::string::npos)
     top.refuse_value("name", *top.find("name"), "give a name without \"/\"");
   campaign.seed = static_cast<std::uint64_t>(top.integer("seed", 1, 0));
+  campaign.ranks_a_device = top.integer("ranks_a_device", 1, 1);
   if (const toml::node* node = top.find("timing")) {
     if (!node->is_table()) top.refuse_value("timing", *node, "make it a table: [timing]");
     const Section timing(*node->as_table(), path, "[timing]");

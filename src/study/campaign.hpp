@@ -37,6 +37,7 @@ struct Study {
   std::vector<bool> overlap;
   std::vector<std::int64_t> query_tile, chunk,
       node_size;  // query_tile 0: by the cost model; node_size 0: of the launch
+  std::vector<Transport> transport = {Transport::host};
   std::vector<KnowledgeSize> m;
   std::vector<double> scale;  // 0: 1 / sqrt(head dimension)
   std::vector<bool> causal;
@@ -51,6 +52,7 @@ struct Study {
 struct Campaign {
   std::string name;
   std::uint64_t seed = 1;
+  std::int64_t ranks_a_device = 1;  // at most
   Timing timing;
   std::vector<Study> studies;
   std::string text;  // the file as read, for the record

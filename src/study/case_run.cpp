@@ -60,14 +60,36 @@ std::string reason_of(const CaseResult& result) {
   return "";
 }
 
-std::vector<RankInfo> gather_ranks(const Communicator& comm, std::int64_t rows) {
-  const std::int64_t numbers[] = {rows, peak_memory_bytes()};
+// device: none where the case runs on the host.
+std::vector<RankInfo> gather_ranks(const Communicator& comm, std::int64_t rows, const DeviceOfRank* device) {
+  const std::int64_t numbers[] = {rows, peak_memory_bytes(), device == nullptr ? 0 : device->sharing};
   const std::vector<std::int64_t> all = comm.gather(std::span<const std::int64_t>(numbers));
   const std::vector<std::string> hosts = comm.gather(host()), affinities = comm.gather(affinity());
+  const std::vector<std::string> devices = comm.gather(device == nullptr ? std::string(kUnused) : device->label());
   std::vector<RankInfo> ranks;
-  for (std::size_t r = 0; r < hosts.size(); ++r) ranks.push_back({hosts[r], affinities[r], all[2 * r], all[2 * r + 1]});
+  for (std::size_t r = 0; r < hosts.size(); ++r) {
+    ranks.push_back({hosts[r], affinities[r], all[3 * r], all[3 * r + 1], devices[r], all[3 * r + 2]});
+  }
   return ranks;
 }
+
+// The case's shard; where it runs on a device, the one that is there already.
+template <class T>
+class LoadedKnowledge {
+ public:
+  LoadedKnowledge(const Case& c, const CaseContext& context, const Communicator& comm, const Threads& threads) {
+    if (runs_on_device(c)) {
+      shard_ = &context.knowledge->load<T>(c, comm, threads);
+    } else {
+      own_ = load_knowledge<T>(c, comm, threads);
+    }
+  }
+  const KnowledgeShard<T>& operator*() const { return shard_ != nullptr ? *shard_ : own_; }
+
+ private:
+  KnowledgeShard<T> own_;
+  const KnowledgeShard<T>* shard_ = nullptr;
+};
 
 // Memory that keeping inputs and output takes on the root: the matrices in f64, and the file's image of them.
 double kept_bytes(const Case& c) {
@@ -139,10 +161,15 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   comm.together([&] { result.cost = cost_of(c, model.structure, backend); });
   result.cost.state_bytes += oracle_bytes(c, model.structure);
   if (context.keep_io) result.cost.state_bytes += kept_bytes(c);
+  const bool on_device = runs_on_device(c);
+  if (context.knowledge != nullptr && !context.knowledge->keep_only(c, comm) && on_device) {
+    require_device_memory(comm, c, *context.device);
+  }
   require_memory(comm, c, result.cost);
   reset_peak_memory();
   const Threads threads(c.threads);
-  const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm, threads);
+  const LoadedKnowledge<T> loaded(c, context, comm, threads);
+  const KnowledgeShard<T>& knowledge = *loaded;
   const Matrix<T> queries = load_queries<T>(c, comm);
   const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
   const auto prepared = model.prepare(problem, backend);
@@ -158,7 +185,7 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   result.interrupted = result.measurement.interrupted;
   if (result.interrupted) return result;
   if (context.count_messages) result.counted = count_once(comm, *prepared);
-  result.ranks = gather_ranks(comm, knowledge.rows.size());
+  result.ranks = gather_ranks(comm, knowledge.rows.size(), on_device ? context.device : nullptr);
   const Output<Accumulator<T>> output = prepared->output();
   result.verification = verify_output(problem, output, model.structure.recurrent, *context.lstm_oracle);
   result.bound = hold_against_ceilings(problem, result.cost, result.measurement.seconds.median, *context.ceilings);

@@ -13,6 +13,8 @@
 #include "record/table.hpp"
 #include "study/campaign.hpp"
 #include "study/ceilings.hpp"
+#include "study/devices.hpp"
+#include "study/knowledge_cache.hpp"
 #include "study/measure.hpp"
 #include "study/oracle.hpp"
 #include "study/watchdog.hpp"
@@ -28,6 +30,8 @@ struct CaseContext {
   Ceilings* ceilings = nullptr;
   LstmOracle* lstm_oracle = nullptr;
   Watchdog* watchdog = nullptr;
+  const DeviceOfRank* device = nullptr;  // of this rank; none where no case runs on devices
+  KnowledgeCache* knowledge = nullptr;   // likewise
 };
 
 // What one rank tells about itself.
@@ -36,6 +40,8 @@ struct RankInfo {
   std::string affinity;
   std::int64_t rows = 0;         // of the knowledge
   std::int64_t peak_memory = 0;  // bytes, of this case
+  std::string device;            // where the case runs on devices
+  std::int64_t ranks_on_device = 0;
 };
 
 // Complete on rank 0; `interrupted` and `valid` on all ranks.

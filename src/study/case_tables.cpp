@@ -42,6 +42,9 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(integer("chunk", "keys a leaf of the tree of reproducible, 0: no such tree", c.options.chunk));
   columns.push_back(
       integer("node_size", "ranks of a node, which share memory in hierarchical; 0: not heeded", c.options.node_size));
+  columns.push_back(text("transport",
+                         "how states reach other ranks: host, or from device memory by cuda_aware MPI or nccl",
+                         std::string(name_of(c.options.transport))));
   columns.push_back(text("precision", "number format", std::string(name_of(c.precision))));
   columns.push_back(integer("n", "tokens of a sequence at most", c.n));
   columns.push_back(integer("m", "knowledge vectors of the whole set", c.m));
@@ -88,6 +91,8 @@ void add_times(std::vector<Column>& columns, const Measurement& measurement, std
       text("stopped_by", "what ended the repetitions: interval, time or repetitions", measurement.stopped_by));
   columns.push_back(real("compute", "s", "median over repetitions of the mean compute time over ranks",
                          median_of(samples, &Sample::compute)));
+  columns.push_back(real("copy", "s", "median of the mean time over ranks of copies between host and device",
+                         median_of(samples, &Sample::copy)));
   columns.push_back(real("exchange", "s", "median of the time after the last rank had computed",
                          median_of(samples, &Sample::exchange)));
   columns.push_back(real("wait", "s", "median of the mean time over ranks spent waiting for slower ranks",
@@ -135,6 +140,7 @@ Table samples_table(const Case& c, const CaseResult& result, std::int64_t launch
            {"repetition", "1", "repetition, from 1", repetitions},
            {"seconds", "s", "time of the repetition, maximum over ranks", numbers(&Sample::seconds)},
            {"compute", "s", "compute time, mean over ranks", numbers(&Sample::compute)},
+           {"copy", "s", "copies between host and device, mean over ranks", numbers(&Sample::copy)},
            {"exchange", "s", "time after the last rank had computed", numbers(&Sample::exchange)},
            {"wait", "s", "waiting for slower ranks, mean over ranks", numbers(&Sample::wait)},
            {"exchange_hidden", "s", "compute while messages were under way, mean over ranks", numbers(&Sample::hidden)},
@@ -143,16 +149,19 @@ Table samples_table(const Case& c, const CaseResult& result, std::int64_t launch
 
 Table ranks_table(const Case& c, const CaseResult& result, std::int64_t launch) {
   const std::size_t count = result.ranks.size();
-  Ints ranks, rows, memory;
-  Reals compute, wait;
-  Texts hosts, affinities;
+  Ints ranks, rows, memory, sharing;
+  Reals compute, copy, wait;
+  Texts hosts, affinities, devices;
   for (std::size_t r = 0; r < count; ++r) {
     ranks.push_back(static_cast<std::int64_t>(r));
     rows.push_back(result.ranks[r].rows);
     memory.push_back(result.ranks[r].peak_memory);
     hosts.push_back(result.ranks[r].host);
     affinities.push_back(result.ranks[r].affinity);
+    devices.push_back(result.ranks[r].device);
+    sharing.push_back(result.ranks[r].ranks_on_device);
     compute.push_back(result.measurement.ranks[r].compute);
+    copy.push_back(result.measurement.ranks[r].copy);
     wait.push_back(result.measurement.ranks[r].wait);
   }
   return {"ranks",
@@ -161,8 +170,11 @@ Table ranks_table(const Case& c, const CaseResult& result, std::int64_t launch) 
            {"rank", "1", "rank in the case's communicator", ranks},
            {"host", "", "host name", hosts},
            {"affinity", "", "cores that the rank may run on", affinities},
+           {"device", "", "device that it computes on, - on the host", devices},
+           {"ranks_on_device", "1", "ranks that have this device, 0 on the host", sharing},
            {"rows", "1", "knowledge vectors of its shard", rows},
            {"compute", "s", "median compute time", compute},
+           {"copy", "s", "median time of copies between host and device", copy},
            {"wait", "s", "median time spent waiting", wait},
            {"peak_memory", "B", "largest resident memory during the case", memory}}};
 }

@@ -11,6 +11,7 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "kernels/cuda/cuda.hpp"
 #include "study/names.hpp"
 
 namespace knowscale {
@@ -58,7 +59,9 @@ std::vector<ReductionOptions> reduction_options(const Study& study) {
       for (const std::int64_t query_tile : study.query_tile) {
         for (const std::int64_t chunk : study.chunk) {
           for (const std::int64_t node_size : study.node_size) {
-            all.push_back({placement, overlap, query_tile, chunk, static_cast<int>(node_size)});
+            for (const Transport transport : study.transport) {
+              all.push_back({placement, overlap, query_tile, chunk, static_cast<int>(node_size), transport});
+            }
           }
         }
       }
@@ -88,12 +91,12 @@ std::vector<int> rank_counts(const Study& study, const ExpansionContext& context
 
 // All that decides a case's result, as text.
 std::string describe(const Case& c) {
-  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+  return fmt::format("{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
                      c.study, c.knowledge, c.model, c.kernel, c.reduction, name_of(c.precision), c.n, c.m, c.d, c.heads,
                      c.kv_heads, c.hidden, c.scale, c.batch, c.ranks, c.threads, name_of(c.scaling), c.seed,
                      c.tiles.queries, c.tiles.keys, name_of(c.options.placement), c.options.overlap,
                      c.options.query_tile, c.options.chunk, c.options.node_size, c.causal, name_of(c.sequence),
-                     fmt::join(c.unequal, ","), c.top_k, c.symmetry);
+                     fmt::join(c.unequal, ","), c.top_k, c.symmetry, name_of(c.options.transport));
 }
 
 // Expands one study into the cases it stands for, without numbers.
@@ -107,7 +110,7 @@ class Expansion {
   }
 
   std::vector<Case> cases() {
-    for (const std::string& kernel : study_.kernel) known(study_, "kernel", kernel, context_.names.kernels);
+    for (const std::string& kernel : study_.kernel) require_kernel(kernel);
     for (const std::string& reduction : study_.reduction)
       known(study_, "reduction", reduction, context_.names.reductions);
     for (const std::string& model : study_.model) known(study_, "model", model, context_.names.models);
@@ -116,6 +119,16 @@ class Expansion {
   }
 
  private:
+  // One that this build has on this machine, or why it has not.
+  void require_kernel(const std::string& name) const {
+    const auto& of_devices = cuda::kKernelNames;
+    const auto& why = context_.names.without_devices;
+    if (why && std::find(std::begin(of_devices), std::end(of_devices), name) != std::end(of_devices)) {
+      throw Error(why->status(), fmt::format("study \"{}\": kernel \"{}\": {}", study_.name, name, why->what()));
+    }
+    known(study_, "kernel", name, context_.names.kernels);
+  }
+
   static const std::vector<std::string>& unused() {
     static const std::vector<std::string> names = {std::string(kUnused)};
     return names;
@@ -161,11 +174,28 @@ class Expansion {
       }
       return;
     }
-    const HeededOptions heeds = known(study_, "reduction", base_.reduction, context_.names.reductions).heeds;
+    HeededOptions heeds = known(study_, "reduction", base_.reduction, context_.names.reductions).heeds;
+    const bool on_device = known(study_, "kernel", base_.kernel, context_.names.kernels).on_device;
+    const bool merges_on_device = heeds.on_device;
+    heeds.on_device = heeds.on_device && on_device;  // states of the host are never on a device
     for (const ReductionOptions& options : reduction_options(study_)) {
+      if (on_device && options.transport != Transport::host) require_transport(options, merges_on_device);
       base_.options = heeded(options, heeds);
       if (heeds.by_node && options.node_size == 0) base_.options.node_size = context_.ranks_a_node;
       expand_sizes(model, extent);
+    }
+  }
+
+  void require_transport(const ReductionOptions& options, bool merges_on_device) const {
+    if (!merges_on_device) {
+      refuse(study_, fmt::format("transport = \"{}\", but reduction \"{}\" merges on the host: use two_phase or "
+                                 "reduce_scatter, or transport = \"host\"",
+                                 name_of(options.transport), base_.reduction));
+    }
+    if (options.overlap) {
+      refuse(study_, fmt::format("transport = \"{}\" with overlap = true: collectives over device memory block: use "
+                                 "transport = \"host\", or overlap = false",
+                                 name_of(options.transport)));
     }
   }
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/error.hpp"
 #include "models/model.hpp"
 #include "problem/case.hpp"
 #include "study/campaign.hpp"
@@ -25,6 +26,7 @@ struct KernelTraits {
   std::string name;
   bool tiled = false;  // uses query_block, key_block
   std::vector<Precision> precisions;
+  bool on_device = false;
 };
 struct ReductionTraits {
   std::string name;
@@ -35,6 +37,7 @@ struct KnownNames {
   std::vector<KernelTraits> kernels;
   std::vector<ReductionTraits> reductions;
   std::vector<std::string> generators;
+  std::optional<Error> without_devices;  // why kernels of devices are not among the kernels
 };
 
 // The reduction that stands for the one of which the cost model expects most.

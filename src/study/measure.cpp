@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "comm/clock.hpp"
+#include "kernels/cuda/cuda.hpp"
 
 namespace knowscale {
 namespace {
@@ -11,19 +12,24 @@ namespace {
 constexpr std::size_t kMaxRepetitions = 10000;
 constexpr double kWarmUpShare = 0.1;  // of max_seconds, at least one run
 
-static_assert(sizeof(RankSample) == 5 * sizeof(double), "gathered as doubles");
+constexpr std::size_t kRankNumbers = 6;
+static_assert(sizeof(RankSample) == kRankNumbers * sizeof(double), "gathered as doubles");
 
 // One synchronised repetition; complete on the root.
 std::vector<RankSample> repeat_once(const Communicator& comm, const std::function<Phases()>& run, double offset) {
   comm.barrier();
   const double start = now();
+  cuda::take_copy_seconds();  // of what came before
   const Phases phases = run();
   const double seconds = now() - start;
-  const double mine[] = {start + offset, seconds, phases.compute, phases.waited, phases.hidden};
+  // Copies to and from a device are part of what a rank took to compute, or to exchange from there.
+  const double copied = std::min(cuda::take_copy_seconds(), phases.compute);
+  const double mine[kRankNumbers] = {start + offset, seconds, phases.compute - copied, phases.waited, phases.hidden,
+                                     copied};
   const std::vector<double> all = comm.gather(std::span<const double>(mine));
   std::vector<RankSample> ranks;
-  for (std::size_t i = 0; i + 4 < all.size(); i += 5) {
-    ranks.push_back({all[i], all[i + 1], all[i + 2], all[i + 3], all[i + 4]});
+  for (std::size_t i = 0; i < all.size(); i += kRankNumbers) {
+    ranks.push_back({all[i], all[i + 1], all[i + 2], all[i + 3], all[i + 4], all[i + 5]});
   }
   return ranks;
 }
@@ -31,7 +37,7 @@ std::vector<RankSample> repeat_once(const Communicator& comm, const std::functio
 // When the last rank had computed, from its start: from here on it is exchange.
 double last_busy(const std::vector<RankSample>& ranks) {
   double busy = 0;
-  for (const RankSample& rank : ranks) busy = std::max(busy, rank.compute + rank.waited);
+  for (const RankSample& rank : ranks) busy = std::max(busy, rank.compute + rank.copied + rank.waited);
   return busy;
 }
 
@@ -66,7 +72,7 @@ Next warm_up(const Communicator& comm, const Timing& timing, const std::function
 }  // namespace
 
 double wait_of(const std::vector<RankSample>& ranks, std::size_t rank) {
-  return last_busy(ranks) - ranks[rank].compute;
+  return last_busy(ranks) - ranks[rank].compute - ranks[rank].copied;
 }
 
 Sample summarise(const std::vector<RankSample>& ranks) {
@@ -76,6 +82,7 @@ Sample summarise(const std::vector<RankSample>& ranks) {
     sample.seconds = std::max(sample.seconds, ranks[r].seconds);
     sample.compute += ranks[r].compute / static_cast<double>(ranks.size());
     sample.hidden += ranks[r].hidden / static_cast<double>(ranks.size());
+    sample.copy += ranks[r].copied / static_cast<double>(ranks.size());
     sample.wait += wait_of(ranks, r) / static_cast<double>(ranks.size());
     first = std::min(first, ranks[r].start);
     last = std::max(last, ranks[r].start);
@@ -89,7 +96,8 @@ Measurement measure(const Communicator& comm, const Timing& timing, const std::f
                     const std::function<bool()>& stop_asked) {
   Measurement result;
   std::vector<double> seconds;
-  std::vector<std::vector<double>> compute(static_cast<std::size_t>(comm.size())), wait(compute.size());
+  std::vector<std::vector<double>> compute(static_cast<std::size_t>(comm.size())), copy(compute.size()),
+      wait(compute.size());
   const double offset = clock_offset(comm);
   Next next = warm_up(comm, timing, run, stop_asked);
   const double start = now();
@@ -101,6 +109,7 @@ Measurement measure(const Communicator& comm, const Timing& timing, const std::f
       seconds.push_back(result.samples.back().seconds);
       for (std::size_t r = 0; r < ranks.size(); ++r) {
         compute[r].push_back(ranks[r].compute);
+        copy[r].push_back(ranks[r].copied);
         wait[r].push_back(wait_of(ranks, r));
       }
       result.stopped_by = reason_to_stop(seconds, timing, now() - start);
@@ -111,7 +120,7 @@ Measurement measure(const Communicator& comm, const Timing& timing, const std::f
   if (!comm.is_root() || seconds.empty()) return result;
   result.seconds = median_interval(seconds);
   for (std::size_t r = 0; r < compute.size(); ++r) {
-    result.ranks.push_back({quantile(compute[r], 0.5), quantile(wait[r], 0.5)});
+    result.ranks.push_back({quantile(compute[r], 0.5), quantile(copy[r], 0.5), quantile(wait[r], 0.5)});
   }
   return result;
 }

@@ -14,10 +14,11 @@
 
 namespace knowscale {
 
-// One repetition, in seconds. compute + exchange + wait = seconds.
+// One repetition, in seconds. compute + copy + exchange + wait = seconds.
 struct Sample {
   double seconds = 0;   // from a rank's start to its end, the maximum over ranks
   double compute = 0;   // mean over ranks
+  double copy = 0;      // mean over ranks, between host and device
   double exchange = 0;  // what is left once the last rank has computed
   double wait = 0;      // mean over ranks, for slower ranks and for predecessors
   double hidden = 0;    // mean over ranks, of compute: while messages were under way
@@ -27,6 +28,7 @@ struct Sample {
 // Medians over the repetitions of one rank, in seconds.
 struct RankTimes {
   double compute = 0;
+  double copy = 0;
   double wait = 0;
 };
 
@@ -50,6 +52,7 @@ struct RankSample {
   double compute = 0;
   double waited = 0;
   double hidden = 0;
+  double copied = 0;
 };
 Sample summarise(const std::vector<RankSample>& ranks);
 

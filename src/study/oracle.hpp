@@ -34,7 +34,8 @@ struct Verification {
 // - sums: blocks of 512 keys, then M / 512 blocks, then log2 p merges, each off by u times the root of its
 //   length, four standard deviations; - division, rescaling and rounding of the output: 8 u;
 // - r: what moments and projections were rounded by before (ModelFormula::chain), 0 without them;
-// plus twice what a kernel may round weights by (weight_roundoff: numerator and denominator).
+// plus twice what a kernel may round weights by (weight_roundoff and Roundings::weights: numerator and denominator), plus
+// f (4 S + 4) where it rounds factors by f first (Roundings::factors: two factors of a score, twice; weights and values).
 // Collective; the same result on every rank.
 template <class T>
 Verification verify_attention(const Problem<T>& problem, const Output<Accumulator<T>>& output);

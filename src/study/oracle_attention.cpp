@@ -247,12 +247,14 @@ double local_error(const Output<L>& output, const std::vector<std::int64_t>& sam
   return error;
 }
 
-double bound_of(const Case& c, const Structure& structure, double largest_score, double chain) {
+double bound_of(const Case& c, const Structure& structure, const Roundings& roundings, double largest_score,
+                double chain) {
   const double keys = static_cast<double>(c.m + (structure.sees_sequence() ? c.n : 0)),
                width = static_cast<double>(c.head_dim());
   const double scores = 2 * largest_score * (std::sqrt(width) + 4 + chain);
   const double sums = 4 * (std::sqrt(std::min(keys, 512.0)) + std::sqrt(keys / 512) + std::log2(c.ranks));
-  return unit_roundoff(c.precision) * (scores + sums + 8 + chain) + 2 * weight_roundoff(c.precision);
+  return unit_roundoff(c.precision) * (scores + sums + 8 + chain) +
+         2 * (weight_roundoff(c.precision) + roundings.weights) + roundings.factors * (4 * largest_score + 4);
 }
 
 }  // namespace
@@ -278,7 +280,8 @@ Verification verify_attention(const Problem<T>& problem, const Output<Accumulato
   problem.comm.allreduce(std::span<std::int64_t>(held), Combine::maximum);
   if (std::find(held.begin(), held.end(), 0) != held.end()) error = kInfinity;
   return {"oracle, " + std::to_string(sampled.size()) + " of " + std::to_string(problem.c.tokens()) + " rows", error,
-          bound_of(problem.c, model_by_name<T>(problem.c.model).structure, largest_score, formula.chain)};
+          bound_of(problem.c, model_by_name<T>(problem.c.model).structure, roundings_of<T>(problem.c.kernel), largest_score,
+                   formula.chain)};
 }
 
 template Verification verify_attention(const Problem<float>&, const Output<float>&);

@@ -47,7 +47,7 @@ void apply_override(toml::table& file, const std::string& text) {
   const toml::node& node = *value.get("value");
   const std::string key = text.substr(0, text.find('=')), first = key.substr(0, key.find('.'));
   const std::string rest = key.size() > first.size() ? key.substr(first.size() + 1) : "";
-  if (rest.empty() && (first == "seed" || first == "name")) {
+  if (rest.empty() && (first == "seed" || first == "name" || first == "ranks_a_device")) {
     file.insert_or_assign(first, node);
     return;
   }

@@ -8,6 +8,7 @@
 
 #include "comm/reduction.hpp"
 #include "kernels/attention.hpp"
+#include "kernels/cuda/cuda.hpp"
 #include "models/model.hpp"
 #include "problem/knowledge_file.hpp"
 #include "problem/synthetic.hpp"
@@ -38,7 +39,7 @@ KnownNames known_names() {
   for (const Model<float>& model : models<float>())
     names.models.push_back({std::string(model.name), model.structure, {}});
   for (const Kernel<float>& kernel : kernels<float>())
-    names.kernels.push_back({std::string(kernel.name), kernel.tiled, {}});
+    names.kernels.push_back({std::string(kernel.name), kernel.tiled, {}, kernel.on_device});
   for (const Precision precision : kPrecisions) {
     with_type_of(precision, [&]<class T>(T) {
       const auto mark = [&](auto& traits, const auto& table) {
@@ -57,6 +58,14 @@ KnownNames known_names() {
   }
   names.reductions.push_back({std::string(kAutomatic), {true, true, true}});
   names.generators = generator_names();
+  if (!cuda::built()) {
+    names.without_devices =
+        Error(ExitStatus::usage, "this build has no kernels for devices: configure with -DKNOWSCALE_CUDA=ON");
+  } else if (cuda::device_count() == 0) {
+    names.without_devices = Error(ExitStatus::resource,
+                                  "no CUDA device is visible here: run on a node with one, look at "
+                                  "CUDA_VISIBLE_DEVICES, or use kernel = \"simd\"");
+  }
   return names;
 }
 

@@ -82,6 +82,17 @@ void measure_ceilings(const std::vector<Case>& cases, const Communicator& world,
   }
 }
 
+// That of this rank, if cases run on devices and it takes part in one.
+std::optional<DeviceOfRank> choose_devices(const Plan& plan, const std::vector<Case>& cases, const Communicator& world) {
+  int ranks = 0;
+  for (const Case& c : cases) ranks = runs_on_device(c) ? std::max(ranks, c.ranks) : ranks;
+  if (ranks == 0) return std::nullopt;
+  std::optional<DeviceOfRank> device;
+  on_first(ranks, world,
+           [&](const Communicator& comm) { device = choose_device(comm, plan.campaign.ranks_a_device); });
+  return device;
+}
+
 // Everything about this launch that is known at its start.
 NameValues describe_launch(const RunOptions& options, const Plan& plan) {
   NameValues meta = versions(mpi_version());
@@ -185,12 +196,14 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
   for (const std::string& warning : warnings(cases, world)) progress.note("warning: " + warning);
   if (skipped > 0) progress.note(fmt::format("resuming: {} of {} cases are finished", skipped, plan.cases.size()));
 
+  const std::optional<DeviceOfRank> device = choose_devices(plan, cases, world);
   Ceilings ceilings(kCeilingSeconds);
   LstmOracle lstm_oracle;
+  KnowledgeCache knowledge;
   Watchdog watchdog(options.watchdog_seconds, world.rank());
   const CaseContext context = {
       plan.campaign.timing, options.keep_io, options.count_messages, store ? store->launch() : 0, &ceilings,
-      &lstm_oracle,         &watchdog};
+      &lstm_oracle,         &watchdog,       device ? &*device : nullptr, &knowledge};
   NameValues launch = describe_launch(options, plan);
   const auto write_launch = [&] {
     write_on_root(world, [&] { store->write_launch(launch_tables(launch, ceilings, context.launch)); });

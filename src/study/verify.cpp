@@ -9,12 +9,16 @@
 #include <type_traits>
 
 #include "kernels/threads.hpp"
+#include "comm/device_collectives.hpp"
 #include "models/model.hpp"
 #include "models/representation.hpp"
 #include "models/symmetry.hpp"
 #include "problem/sequence.hpp"
 #include "problem/synthetic.hpp"
+#include "study/devices.hpp"
+#include "study/names.hpp"
 #include "study/oracle.hpp"
+#include "study/plan.hpp"
 
 namespace knowscale {
 namespace {
@@ -54,6 +58,15 @@ class Tally {
   std::int64_t failed_ = 0;
   std::string first_;
 };
+
+template <class T>
+std::vector<Kernel<T>> kernels_to_verify(const VerifyOptions& options) {
+  std::vector<Kernel<T>> all;
+  for (const Kernel<T>& kernel : kernels<T>()) {
+    if (options.kernel.empty() || kernel.name == options.kernel) all.push_back(kernel);
+  }
+  return all;
+}
 
 Case base_case(const VerifyOptions& options, const Communicator& comm, const Size& size, Precision precision) {
   Case c;
@@ -187,11 +200,12 @@ template <class T>
 void verify_symmetries(const VerifyOptions& options, const Communicator& comm, const Model<T>& model, Tally& tally) {
   const Structure& structure = model.structure;
   if (!structure.attends()) {
+    if (!options.kernel.empty()) return;
     for (const Size& size : kSymmetrySizes) verify_symmetries(options, comm, model, {}, size, false, tally);
     return;
   }
   std::size_t number = 0;
-  for (const Kernel<T>& kernel : kernels<T>()) {
+  for (const Kernel<T>& kernel : kernels_to_verify<T>(options)) {
     for (const Reduction<T>& reduction : reductions<T>()) {
       const Backend<T> backend = {&kernel, &reduction};
       verify_symmetries(options, comm, model, backend, kSymmetrySizes[number % 2], false, tally);
@@ -208,14 +222,18 @@ template <class T>
 void verify_precision(const VerifyOptions& options, const Communicator& comm, Tally& tally) {
   for (const Model<T>& model : models<T>()) {
     if (!model.structure.attends()) {
+      if (!options.kernel.empty()) continue;
       verify_outputs(options, comm, model, {}, {}, tally);
       verify_outputs(options, comm, model, {}, {{.placement = Placement::replicated}, Placement::sharded}, tally);
       continue;
     }
-    for (const Kernel<T>& kernel : kernels<T>()) {
+    for (const Kernel<T>& kernel : kernels_to_verify<T>(options)) {
       for (const Reduction<T>& reduction : reductions<T>()) {
         const Backend<T> backend = {&kernel, &reduction};
         verify_outputs(options, comm, model, backend, {{.chunk = 64}}, tally);
+        if (kernel.on_device && reduction.heeds.on_device && mpi_is_cuda_aware()) {
+          verify_outputs(options, comm, model, backend, {{.transport = Transport::cuda_aware_forced}}, tally);
+        }
         // Beside compute, in tiles where it has them, where the result is not left, of a sharded sequence.
         const bool sharded = reduction.natural == Placement::sharded;
         verify_outputs(options, comm, model, backend,
@@ -258,10 +276,35 @@ std::vector<std::int64_t> rank_counts(const VerifyOptions& options, const Commun
   return counts;
 }
 
+// Devices for all ranks, several a device where there are fewer; says what is skipped where there are none.
+void prepare_kernels(const VerifyOptions& options, const Communicator& world, const Tally& tally) {
+  const KnownNames names = known_names();
+  world.together([&] {
+    if (options.kernel.empty()) return;
+    const bool of_devices = std::find(std::begin(cuda::kKernelNames), std::end(cuda::kKernelNames), options.kernel) !=
+                            std::end(cuda::kKernelNames);
+    if (of_devices && names.without_devices) {
+      throw Error(names.without_devices->status(),
+                  fmt::format("--kernel {}: {}", options.kernel, names.without_devices->what()));
+    }
+    const std::vector<std::string> known = names_of(names.kernels);
+    require(std::find(known.begin(), known.end(), options.kernel) != known.end(), ExitStatus::usage,
+            fmt::format("--kernel {}: {}", options.kernel, remedy_for_name(options.kernel, known)));
+  });
+  const int devices = world.allreduce(cuda::device_count(), Combine::minimum);
+  if (devices > 0) {
+    const DeviceOfRank device = choose_device(world, world.size());
+    tally.print(fmt::format("kernels of devices on {}", device.label()));
+  } else if (cuda::built()) {
+    tally.print("kernels of devices are skipped: no device");
+  }
+}
+
 }  // namespace
 
 ExitStatus verify_all(const VerifyOptions& options, const Communicator& world) {
   Tally tally(world.is_root());
+  prepare_kernels(options, world, tally);
   verify_representation(options, tally);
   for (const std::int64_t ranks : rank_counts(options, world)) {
     const Communicator comm = world.first(static_cast<int>(ranks));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "comm/communicator.hpp"
@@ -16,6 +17,7 @@ struct VerifyOptions {
   std::optional<std::vector<std::int64_t>> ranks;  // default: 1, 2, 3, 4, 5, 7, 8 as far as launched, and all
   int threads = 1;
   std::uint64_t seed = 1;
+  std::string kernel;  // this one alone; empty: all
 };
 
 // Collective over `world`. A line a model, kernel, reduction, precision and rank count with its worst error,

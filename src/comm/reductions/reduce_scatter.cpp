@@ -6,6 +6,7 @@
 
 #include "comm/reductions/agree_on_maxima.hpp"
 #include "comm/reductions/in_tiles.hpp"
+#include "comm/reductions/on_device.hpp"
 
 namespace knowscale::reduce_scatter {
 namespace {
@@ -66,6 +67,7 @@ class ReduceScatter : public StateMerge<T> {
 
 template <class T>
 std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
+  if (attention.options.transport != Transport::host) return prepare_on_device(attention, Placement::sharded);
   return prepare_in_tiles<T, ReduceScatter>(attention);
 }
 

@@ -5,6 +5,7 @@
 
 #include "comm/reductions/agree_on_maxima.hpp"
 #include "comm/reductions/in_tiles.hpp"
+#include "comm/reductions/on_device.hpp"
 
 namespace knowscale::two_phase {
 namespace {
@@ -36,6 +37,7 @@ class TwoPhase : public StateMerge<T> {
 
 template <class T>
 std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
+  if (attention.options.transport != Transport::host) return prepare_on_device(attention, Placement::replicated);
   return prepare_in_tiles<T, TwoPhase>(attention);
 }
 

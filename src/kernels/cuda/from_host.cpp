@@ -112,6 +112,9 @@ void compute(const AttentionInput<T>& input, MatrixView<float> out, const Thread
   device.copies().stop(device.stream());
 }
 
+template void attend_from_host(RankDevice&, Workspace<float>&, Method, const AttentionInput<float>&, float*);
+template void attend_from_host(RankDevice&, Workspace<Bf16>&, Method, const AttentionInput<Bf16>&, float*);
+template void attend_from_host(RankDevice&, Workspace<F16>&, Method, const AttentionInput<F16>&, float*);
 template void compute<float, Method::fused>(const AttentionInput<float>&, MatrixView<float>, const Threads&);
 template void compute<Bf16, Method::fused>(const AttentionInput<Bf16>&, MatrixView<float>, const Threads&);
 template void compute<F16, Method::fused>(const AttentionInput<F16>&, MatrixView<float>, const Threads&);

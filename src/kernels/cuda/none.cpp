@@ -2,6 +2,7 @@
 // A build without CUDA.
 #include "core/error.hpp"
 #include "kernels/cuda/cuda.hpp"
+#include "kernels/cuda/device_states.hpp"
 
 namespace knowscale::cuda {
 namespace {
@@ -35,6 +36,10 @@ template <class T>
 std::shared_ptr<const void> keep_on_device(MatrixView<const T>, std::int64_t, std::int64_t) {
   refuse();
 }
+template <class T>
+std::unique_ptr<DeviceStates<T>> device_states(const Kernel<T>&, std::int64_t, std::int64_t) {
+  refuse();
+}
 
 template std::span<const Kernel<float>> kernels();
 template std::span<const Kernel<double>> kernels();
@@ -52,5 +57,8 @@ template std::shared_ptr<const void> keep_on_device(MatrixView<const float>, std
 template std::shared_ptr<const void> keep_on_device(MatrixView<const double>, std::int64_t, std::int64_t);
 template std::shared_ptr<const void> keep_on_device(MatrixView<const Bf16>, std::int64_t, std::int64_t);
 template std::shared_ptr<const void> keep_on_device(MatrixView<const F16>, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<float>> device_states(const Kernel<float>&, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<Bf16>> device_states(const Kernel<Bf16>&, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<F16>> device_states(const Kernel<F16>&, std::int64_t, std::int64_t);
 
 }  // namespace knowscale::cuda

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The sources of kernels for devices, of which there are two builds: for CUDA, and for the emulated device of the tests.
 set(KNOWSCALE_CUDA_SOURCES
-  attention_task.cpp device.cpp from_host.cpp fused.cu fused_bf16.cu fused_f16.cu fused_f32.cu gemm.cpp lstm.cpp
+  attention_task.cpp device.cpp device_states.cpp from_host.cpp fused.cu fused_bf16.cu fused_f16.cu fused_f32.cu gemm.cpp lstm.cpp
   lstm_gates.cu moments.cu online_softmax.cu rank_device.cpp rows.cu staging.cpp table.cpp top_keys.cu
   two_products.cpp)
 list(TRANSFORM KNOWSCALE_CUDA_SOURCES PREPEND ${CMAKE_CURRENT_LIST_DIR}/)

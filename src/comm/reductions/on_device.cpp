@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "comm/reductions/on_device.hpp"
+
+#include "comm/device_collectives.hpp"
+#include "comm/reductions/in_tiles.hpp"
+#include "kernels/cuda/device_states.hpp"
+
+namespace knowscale {
+namespace {
+
+template <class T, Placement Natural>
+class OnDevice : public StateMerge<T> {
+ public:
+  static constexpr Placement kNatural = Natural;
+  static constexpr std::int64_t kGranule = 1;
+
+  OnDevice(const ShardedAttention<T>& attention, std::int64_t rows)
+      : StateMerge<T>(attention, rows),
+        states_(cuda::device_states(attention.kernel, rows, attention.input.shape.value_dim)),
+        collectives_(device_collectives(attention.comm, attention.options.transport, states_->stream())) {}
+
+  void compute(const AttentionInput<T>& queries, std::int64_t first_row) override {
+    states_->attend(queries, this->sources_, first_row);
+  }
+
+  Exchange merge(std::span<const RowRange> of_rank) override {
+    const std::int64_t count = this->state_.rows;
+    MatrixView<float> merged = states_->rows(count);
+    if (this->size() > 1) {
+      const std::span<float> maxima = states_->read_maxima(count);
+      collectives_->allreduce(maxima, Combine::maximum);
+      states_->rescale(maxima);
+      if constexpr (Natural == Placement::replicated) {
+        collectives_->allreduce({merged.data, static_cast<std::size_t>(merged.size())}, Combine::sum);
+      } else {
+        merged = collectives_->reduce_scatter(merged, of_rank);
+      }
+    }
+    merged_ = this->state_.slice_rows({0, merged.rows});
+    states_->to_host(merged, merged_);
+    co_return;
+  }
+
+  MatrixView<const float> merged() const override { return merged_; }
+
+ private:
+  std::unique_ptr<cuda::DeviceStates<T>> states_;
+  std::unique_ptr<DeviceCollectives> collectives_;
+  MatrixView<float> merged_;
+};
+
+template <class T>
+using Replicated = OnDevice<T, Placement::replicated>;
+template <class T>
+using Sharded = OnDevice<T, Placement::sharded>;
+
+}  // namespace
+
+template <class T>
+std::unique_ptr<PreparedAttention<T>> prepare_on_device(const ShardedAttention<T>& attention, Placement natural) {
+  if constexpr (std::is_same_v<Accumulator<T>, float>) {
+    require(attention.kernel.on_device, ExitStatus::usage, "states of a kernel of the host are not merged on devices");
+    if (natural == Placement::sharded) return prepare_in_tiles<T, Sharded>(attention);
+    return prepare_in_tiles<T, Replicated>(attention);
+  } else {
+    throw Error(ExitStatus::usage, "devices have no kernels of f64");
+  }
+}
+
+template std::unique_ptr<PreparedAttention<float>> prepare_on_device(const ShardedAttention<float>&, Placement);
+template std::unique_ptr<PreparedAttention<double>> prepare_on_device(const ShardedAttention<double>&, Placement);
+template std::unique_ptr<PreparedAttention<Bf16>> prepare_on_device(const ShardedAttention<Bf16>&, Placement);
+template std::unique_ptr<PreparedAttention<F16>> prepare_on_device(const ShardedAttention<F16>&, Placement);
+
+}  // namespace knowscale
