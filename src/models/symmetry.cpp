@@ -184,7 +184,7 @@ double rounding_bound(const Instance<T>& instance, const Case& c, const Structur
   }
   const double rows = static_cast<double>(c.m + (structure.sees_sequence() ? c.n : 0));
   return 16 * unit_roundoff(c.precision) * (4 * score + std::sqrt(rows) + 8) +
-         4 * (weight_roundoff(c.precision) + roundings.weights) + 2 * roundings.factors * (4 * score + 4);
+         4 * (weight_roundoff(c.precision) + roundings.weights) + roundings.factors * (4 * score + 4);
 }
 
 template <class T>
@@ -222,7 +222,9 @@ class Checker {
     const Roundings roundings = roundings_of<T>(c_.kernel);
     const double bound = symmetry == Symmetry::key_shift ? rounding_bound(shifted_instance(), c_, structure, roundings)
                                                          : rounding_bound(instance_, c_, structure, roundings);
-    return {symmetry, should_keep(c_, symmetry), error_of(symmetry), bound, kExactRotations ? 5.0 : 1000.0};
+    // What rounds as coarsely as 16 bits do leaves less room between kept and broken.
+    const bool coarse = kExactRotations || roundings.factors > 0x1p-16;
+    return {symmetry, should_keep(c_, symmetry), error_of(symmetry), bound, coarse ? 5.0 : 1000.0};
   }
 
  private:

@@ -35,10 +35,11 @@ bool varies(const Column& column, const std::vector<std::size_t>& rows) {
 }
 
 // What says which case a row is. Those that are the same in all rows of a study are named once, above.
-constexpr std::array<const char*, 24> kIdentity = {
+constexpr std::array<const char*, 25> kIdentity = {
     "study", "knowledge",   "model",     "kernel",    "reduction", "precision",  "n",       "m",
     "d",     "heads",       "kv_heads",  "hidden",    "batch",     "ranks",      "threads", "scaling",
-    "scale", "query_block", "key_block", "placement", "overlap",   "query_tile", "chunk",   "node_size"};
+    "scale", "query_block", "key_block", "placement", "overlap",   "query_tile", "chunk",   "node_size",
+    "transport"};
 
 std::string file_part(const std::string& text) {
   const std::size_t slash = text.rfind('/');
@@ -67,18 +68,29 @@ std::string aligned(const std::vector<Row>& rows) {
 
 std::string share(double part, double whole) { return whole > 0 ? fmt::format("{:.1f} %", 100 * part / whole) : "-"; }
 
-Row result_cells(const Table& cases, std::size_t row) {
+// What the columns of a result are called; of copies only where there are any.
+Row result_names(bool copies) {
+  Row names = {"median", "95 % interval", "rate", "of bound", "exchange"};
+  if (copies) names.emplace_back("copies");
+  for (const char* name : {"error", "bound", "result"}) names.emplace_back(name);
+  return names;
+}
+
+Row result_cells(const Table& cases, std::size_t row, bool copies) {
   const double median = real_at(cases, "seconds_median", row);
   const bool valid = std::get<std::vector<std::int64_t>>(cases.column("valid").values)[row] == 1;
-  return {with_prefix(median, "s"),
-          fmt::format("{} - {}", with_prefix(real_at(cases, "seconds_low", row), "s"),
-                      with_prefix(real_at(cases, "seconds_high", row), "s")),
-          with_prefix(real_at(cases, "flops", row) / median, "FLOP/s"),
-          fmt::format("{} {}", share(real_at(cases, "fraction_of_bound", row), 1), text_at(cases.column("bound"), row)),
-          share(real_at(cases, "exchange", row), median),
-          fmt::format("{:.1e}", real_at(cases, "error", row)),
-          fmt::format("{:.1e}", real_at(cases, "error_bound", row)),
-          valid ? "VALID" : "INVALID: " + text_at(cases.column("reason"), row)};
+  Row cells = {
+      with_prefix(median, "s"),
+      fmt::format("{} - {}", with_prefix(real_at(cases, "seconds_low", row), "s"),
+                  with_prefix(real_at(cases, "seconds_high", row), "s")),
+      with_prefix(real_at(cases, "flops", row) / median, "FLOP/s"),
+      fmt::format("{} {}", share(real_at(cases, "fraction_of_bound", row), 1), text_at(cases.column("bound"), row)),
+      share(real_at(cases, "exchange", row), median)};
+  if (copies) cells.push_back(share(real_at(cases, "copy", row), median));
+  cells.push_back(fmt::format("{:.1e}", real_at(cases, "error", row)));
+  cells.push_back(fmt::format("{:.1e}", real_at(cases, "error_bound", row)));
+  cells.push_back(valid ? "VALID" : "INVALID: " + text_at(cases.column("reason"), row));
+  return cells;
 }
 
 // The cases of one study: what they share in a line, then a row each.
@@ -101,12 +113,13 @@ std::string study_table(const Table& cases, const std::vector<std::size_t>& memb
   }
   std::vector<Row> rows(1, Row{"case"});
   for (const Column* column : shown) rows[0].push_back(column->name);
-  for (const char* name : {"median", "95 % interval", "rate", "of bound", "exchange", "error", "bound", "result"})
-    rows[0].emplace_back(name);
+  const bool copies = std::any_of(members.begin(), members.end(),
+                                  [&](std::size_t row) { return real_at(cases, "copy", row) > 0; });
+  for (const std::string& name : result_names(copies)) rows[0].push_back(name);
   for (const std::size_t i : members) {
     Row row = {text_at(cases.column("case"), i)};
     for (const Column* column : shown) row.push_back(text_at(*column, i) == "0" ? "-" : file_part(text_at(*column, i)));
-    for (const std::string& cell : result_cells(cases, i)) row.push_back(cell);
+    for (const std::string& cell : result_cells(cases, i, copies)) row.push_back(cell);
     rows.push_back(row);
   }
   return shared + '\n' + aligned(rows);

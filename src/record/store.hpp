@@ -21,7 +21,7 @@
 
 namespace knowscale {
 
-// 2: query_block, key_block; 3: how ranks exchange; 4: sequences, /symmetry, /attended
+// 2: query_block, key_block; 3: how ranks exchange; 4: sequences, /symmetry, /attended; 5: devices
 inline constexpr std::int64_t kSchemaVersion = 5;
 
 // The tables of a result file.

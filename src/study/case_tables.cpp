@@ -43,8 +43,8 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(
       integer("node_size", "ranks of a node, which share memory in hierarchical; 0: not heeded", c.options.node_size));
   columns.push_back(text("transport",
-                         "how states reach other ranks: host, or from device memory by cuda_aware MPI or nccl",
-                         std::string(name_of(c.options.transport))));
+                         "how states of a device reach other ranks: host, cuda_aware MPI, or nccl; -: computed on the host",
+                         runs_on_device(c) ? std::string(name_of(c.options.transport)) : std::string(kUnused)));
   columns.push_back(text("precision", "number format", std::string(name_of(c.precision))));
   columns.push_back(integer("n", "tokens of a sequence at most", c.n));
   columns.push_back(integer("m", "knowledge vectors of the whole set", c.m));

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::int64_t kDefaultVectors = 65536;
 constexpr std::int64_t kDefaultWidth = 64;
+constexpr std::int64_t kWidestHead = 256;  // of the fused kernels of devices
 
 [[noreturn]] void refuse(const Study& study, const std::string& message) {
   throw Error(ExitStatus::usage, fmt::format("study \"{}\": {}", study.name, message));
@@ -308,6 +309,11 @@ class Expansion {
           base_.heads = heads;
           base_.kv_heads = kv_heads;
           require_heads_fit();
+          if (base_.kernel == "cuda" && base_.head_dim() > kWidestHead) {
+            refuse(study_, fmt::format("kernel \"cuda\" with d = {} in {} head{}: a head has at most {} columns there: "
+                                       "use more heads, or kernel = \"cublas\"",
+                                       base_.d, heads, heads == 1 ? "" : "s", kWidestHead));
+          }
           base_.scale = !structure.attends() ? 0
                         : scale != 0         ? scale
                                              : 1 / std::sqrt(static_cast<double>(base_.head_dim()));

@@ -19,7 +19,7 @@ Table cases_of(const std::vector<Case>& all, bool valid) {
     if (c.model.empty()) result.ran.model = "knowledge";
     result.valid = valid;
     result.reason = valid ? "" : "error 1 exceeds the bound 0.5";
-    result.measurement.samples = {{0.002, 0.0015, 0.0005, 0, 0}};
+    result.measurement.samples = {{.seconds = 0.002, .compute = 0.0013, .copy = 0.0002, .exchange = 0.0005}};
     result.measurement.seconds = {0.002, 0.0019, 0.0021, true};
     result.cost.flops = 4e6;
     result.bound = {"fma_f32", 0.5};
@@ -51,6 +51,7 @@ TEST(CaseTable, NamesOnceWhatAllCasesShareAndShowsWhatVaries) {
   EXPECT_NE(text.find("2 ms"), std::string::npos);
   EXPECT_NE(text.find("2 GFLOP/s"), std::string::npos);
   EXPECT_NE(text.find("25.0 %"), std::string::npos) << "share of exchange";
+  EXPECT_NE(text.find("10.0 %"), std::string::npos) << "share of copies";
   EXPECT_NE(text.find("VALID"), std::string::npos);
 }
 

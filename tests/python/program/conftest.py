@@ -9,16 +9,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from launching import CAMPAIGN, Run, command, environment
+from launching import CAMPAIGN, PROGRAM, Run, command, environment
 
 
 @pytest.fixture
 def knowscale(tmp_path):
     """Runs the program to its end in tmp_path; ranks = 0 starts it without mpirun."""
 
-    def run(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = (), **extra: str) -> Run:
+    def run(
+        *args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = (), program: Path = PROGRAM, **extra: str
+    ) -> Run:
         done = subprocess.run(
-            command(*args, ranks=ranks, wrapper=wrapper),
+            command(*args, ranks=ranks, wrapper=wrapper, program=program),
             cwd=tmp_path,
             env=environment(**extra),
             capture_output=True,

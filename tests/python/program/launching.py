@@ -53,9 +53,9 @@ def environment(**extra: str) -> dict[str, str]:
     }
 
 
-def command(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = ()) -> list[str]:
+def command(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = (), program: Path = PROGRAM) -> list[str]:
     launch = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 0 else []
-    return [*launch, *wrapper, str(PROGRAM), *map(str, args)]
+    return [*launch, *wrapper, str(program), *map(str, args)]
 
 
 def start(folder: Path, *args: str | Path, ranks: int = 2) -> subprocess.Popen:
