@@ -210,21 +210,22 @@ class Checker {
       case Symmetry::orthogonal: return c_.heads <= 1 || c_.kv_heads > 1 || instance_.keys.cols() == 0 || c_.projected;
       case Symmetry::orthogonal_by_head: return structure.heads;
       case Symmetry::knowledge_permutation: return structure.reads_knowledge();
-      case Symmetry::key_shift: return structure.reads_knowledge() && !kExactRotations;
+      case Symmetry::key_shift: return structure.reads_knowledge() && !coarse();
       case Symmetry::ranks: return comm_.size() > 1;
       case Symmetry::tiles: return structure.attends() && backend_.kernel->tiled;
       default: return true;
     }
   }
 
+  // What rounds as 16 bits do leaves little room between kept and broken.
+  bool coarse() const { return kExactRotations || roundings_of<T>(c_.kernel).factors > 0x1p-16; }
+
   SymmetryCheck check(Symmetry symmetry) const {
     const Structure& structure = model_.structure;
     const Roundings roundings = roundings_of<T>(c_.kernel);
     const double bound = symmetry == Symmetry::key_shift ? rounding_bound(shifted_instance(), c_, structure, roundings)
                                                          : rounding_bound(instance_, c_, structure, roundings);
-    // What rounds as coarsely as 16 bits do leaves less room between kept and broken.
-    const bool coarse = kExactRotations || roundings.factors > 0x1p-16;
-    return {symmetry, should_keep(c_, symmetry), error_of(symmetry), bound, coarse ? 5.0 : 1000.0};
+    return {symmetry, should_keep(c_, symmetry), error_of(symmetry), bound, coarse() ? 5.0 : 1000.0};
   }
 
  private:
