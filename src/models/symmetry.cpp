@@ -171,7 +171,8 @@ double metric_norm(const Matrix<T>& keys, const Case& c) {
 
 // Rotating and reordering rounds every component once, which moves a score s by about 2 u |q| |k|; the softmax doubles
 // it, and sums over m keys, and n tokens where they are keys, add u times the root. 16: both sides, and four standard
-// deviations. Projections keep the length of a vector, give or take. Weights of bf16 are rounded on both sides.
+// deviations. Projections keep the length of a vector, give or take. Weights of bf16 are rounded on both sides, and so
+// are factors where a kernel rounds them: half of what they could do at worst, as their roundings are not of one sign.
 template <class T>
 double rounding_bound(const Instance<T>& instance, const Case& c, const Structure& structure,
                       const Roundings& roundings) {
@@ -184,7 +185,7 @@ double rounding_bound(const Instance<T>& instance, const Case& c, const Structur
   }
   const double rows = static_cast<double>(c.m + (structure.sees_sequence() ? c.n : 0));
   return 16 * unit_roundoff(c.precision) * (4 * score + std::sqrt(rows) + 8) +
-         4 * (weight_roundoff(c.precision) + roundings.weights) + roundings.factors * (4 * score + 4);
+         4 * (weight_roundoff(c.precision) + roundings.weights) + roundings.factors * (2 * score + 2);
 }
 
 template <class T>
