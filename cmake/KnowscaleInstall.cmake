@@ -11,6 +11,14 @@ install(DIRECTORY bench/campaigns DESTINATION ${CMAKE_INSTALL_DATADIR}/knowscale
 install(FILES data/wordnet-sample.h5 data/WORDNET-LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/knowscale/data)
 install(FILES LICENSE README.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
+if(KNOWSCALE_CUDA)
+  foreach(optional cudnn nccl)
+    if(TARGET knowscale_${optional})
+      install(TARGETS knowscale_${optional} EXPORT knowscale)
+    endif()
+  endforeach()
+endif()
+
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/knowscale)
 configure_package_config_file(cmake/knowscale-config.cmake.in ${PROJECT_BINARY_DIR}/knowscale-config.cmake
   INSTALL_DESTINATION ${package_dir})
