@@ -10,10 +10,24 @@ find_package(CUDAToolkit REQUIRED)
 set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE} CACHE FILEPATH "nvcc")
 enable_language(CUDA)
 
-# knowscale_optional(NAME header library): KNOWSCALE_<NAME>_FOUND, and a target where it is found.
-macro(knowscale_optional name header library)
-  find_path(KNOWSCALE_${name}_INCLUDE_DIR ${header} HINTS ${CUDAToolkit_INCLUDE_DIRS})
-  find_library(KNOWSCALE_${name}_LIBRARY ${library} HINTS ${CUDAToolkit_LIBRARY_DIR})
+# A toolkit may come without libraries that the packages of a Python have, without the link that the linker looks for.
+set(KNOWSCALE_CUDA_PACKAGES "" CACHE PATH "Folder nvidia/ of a Python's packages: for libraries that the toolkit lacks")
+set(packages ${KNOWSCALE_CUDA_PACKAGES}/cu${CUDAToolkit_VERSION_MAJOR})
+foreach(library cublas cublasLt)
+  if(NOT TARGET CUDA::${library})
+    find_library(KNOWSCALE_${library}_LIBRARY lib${library}.so.${CUDAToolkit_VERSION_MAJOR} HINTS ${packages}/lib REQUIRED)
+    add_library(CUDA::${library} INTERFACE IMPORTED GLOBAL)
+    target_link_libraries(CUDA::${library} INTERFACE ${KNOWSCALE_${library}_LIBRARY})
+    target_include_directories(CUDA::${library} SYSTEM INTERFACE ${packages}/include)
+  endif()
+endforeach()
+
+# knowscale_optional(NAME library version): KNOWSCALE_<NAME>_FOUND, and a target where it is found.
+macro(knowscale_optional name library version)
+  find_path(KNOWSCALE_${name}_INCLUDE_DIR ${library}.h
+    HINTS ${CUDAToolkit_INCLUDE_DIRS} ${KNOWSCALE_CUDA_PACKAGES}/${library}/include)
+  find_library(KNOWSCALE_${name}_LIBRARY NAMES ${library} lib${library}.so.${version}
+    HINTS ${CUDAToolkit_LIBRARY_DIR} ${KNOWSCALE_CUDA_PACKAGES}/${library}/lib)
   set(KNOWSCALE_${name}_FOUND OFF)
   if(KNOWSCALE_${name}_INCLUDE_DIR AND KNOWSCALE_${name}_LIBRARY)
     set(KNOWSCALE_${name}_FOUND ON)
@@ -22,7 +36,7 @@ macro(knowscale_optional name header library)
     target_link_libraries(knowscale_${library} INTERFACE ${KNOWSCALE_${name}_LIBRARY})
   endif()
 endmacro()
-knowscale_optional(CUDNN cudnn.h cudnn)
-knowscale_optional(NCCL nccl.h nccl)
+knowscale_optional(CUDNN cudnn 9)
+knowscale_optional(NCCL nccl 2)
 message(STATUS "knowscale: CUDA ${CUDAToolkit_VERSION} for ${CMAKE_CUDA_ARCHITECTURES}, cuDNN ${KNOWSCALE_CUDNN_FOUND}, "
   "NCCL ${KNOWSCALE_NCCL_FOUND}")

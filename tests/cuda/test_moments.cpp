@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
-#include "core/random.hpp"
 #include "kernels/cuda/moments.hpp"
 #include "on_device.hpp"
 #include "orders.hpp"
+#include "random_numbers.hpp"
 
 namespace knowscale::cuda {
 namespace {
@@ -18,12 +18,14 @@ namespace {
 template <class T>
 constexpr double kTolerance = std::is_same_v<T, double> ? 1e-14 : 4e-6;
 
+constexpr std::uint32_t kKeys = 3, kValues = 4;  // seeds
+
 template <class T>
-Matrix<T> random_rows(std::int64_t m, std::int64_t cols, knowscale::Stream stream) {
+Matrix<T> random_rows(std::int64_t m, std::int64_t cols, std::uint32_t seed) {
   Matrix<T> rows(m, cols);
   std::vector<double> row(static_cast<std::size_t>(cols));
   for (std::int64_t k = 0; k < m; ++k) {
-    fill_normal(3, stream, k, row);
+    fill_normal(seed, k, row);
     for (std::int64_t j = 0; j < cols; ++j) rows(k, j) = static_cast<T>(row[static_cast<std::size_t>(j)]);
   }
   return rows;
@@ -64,8 +66,8 @@ void check_pairs(const Size& size) {
                std::to_string(size.value_dim));
   using L = Accumulator<T>;
   const Stream stream;
-  const Matrix<T> keys = random_rows<T>(size.m, size.key_dim, knowscale::Stream::keys);
-  const Matrix<T> values = random_rows<T>(size.m, size.value_dim, knowscale::Stream::values);
+  const Matrix<T> keys = random_rows<T>(size.m, size.key_dim, kKeys);
+  const Matrix<T> values = random_rows<T>(size.m, size.value_dim, kValues);
   const Matrix<L> weights = some_weights<L>(size.m);
   const DeviceMatrix<T> device_keys(keys.view(), size.gap), device_values(values.view(), 2 * size.gap);
   DeviceMatrix<L> device_weights(weights.view()), out(size.key_dim, size.value_dim, 3 * size.gap);
@@ -98,7 +100,7 @@ TEST(DeviceMoments, OfOneViewAreSymmetricToTheBit) {
   for_every_order([] {
     for (const Size& size : {Size{40, 70, 70, 3}, Size{300, 66, 66, 0}, Size{0, 66, 66, 0}}) {
       const Stream stream;
-      const Matrix<float> keys = random_rows<float>(size.m, size.key_dim, knowscale::Stream::keys);
+      const Matrix<float> keys = random_rows<float>(size.m, size.key_dim, kKeys);
       const Matrix<float> weights = some_weights<float>(size.m);
       const DeviceMatrix<float> device_keys(keys.view(), size.gap);
       DeviceMatrix<float> device_weights(weights.view()), out(size.key_dim, size.key_dim, size.gap);
@@ -118,7 +120,7 @@ TEST(DeviceMoments, OfOneViewAreSymmetricToTheBit) {
 TEST(DeviceMoments, OfTwoWidthsOfOneMatrix) {
   for_every_order([] {
     const Stream stream;
-    const Matrix<float> rows = random_rows<float>(50, 90, knowscale::Stream::keys);
+    const Matrix<float> rows = random_rows<float>(50, 90, kKeys);
     const Matrix<float> weights = some_weights<float>(50);
     const DeviceMatrix<float> on_device(rows.view());
     DeviceMatrix<float> device_weights(weights.view()), out(90, 20);
@@ -132,7 +134,7 @@ TEST(DeviceMoments, OfTwoWidthsOfOneMatrix) {
 
 TEST(DeviceMoments, AreTheSameBitsEveryTime) {
   const Stream stream;
-  const Matrix<float> keys = random_rows<float>(3000, 10, knowscale::Stream::keys);
+  const Matrix<float> keys = random_rows<float>(3000, 10, kKeys);
   const Matrix<float> weights = some_weights<float>(3000);
   const DeviceMatrix<float> device_keys(keys.view());
   DeviceMatrix<float> device_weights(weights.view());
@@ -174,7 +176,7 @@ TEST(DeviceMoments, SumsOfSomeRowsBeginAtZero) {
 TEST(DeviceMoments, KeepADominatingKey) {
   for_every_order([] {
     const Stream stream;
-    Matrix<float> keys = random_rows<float>(700, 6, knowscale::Stream::keys);
+    Matrix<float> keys = random_rows<float>(700, 6, kKeys);
     for (std::int64_t j = 0; j < 6; ++j) keys(431, j) = 1e5f * static_cast<float>(j + 1);
     const Matrix<float> weights = some_weights<float>(700);
     const DeviceMatrix<float> device_keys(keys.view());
@@ -194,7 +196,7 @@ double weight_of(MomentWeight kind, double square, double width) {
 template <class T>
 void expect_weights(std::int64_t m, std::int64_t cols, std::int64_t gap) {
   const Stream stream;
-  const Matrix<T> keys = random_rows<T>(m, cols, knowscale::Stream::keys);
+  const Matrix<T> keys = random_rows<T>(m, cols, kKeys);
   const DeviceMatrix<T> device_keys(keys.view(), gap);
   for (const MomentWeight kind : {MomentWeight::metric, MomentWeight::map, MomentWeight::plain}) {
     DeviceMatrix<Accumulator<T>> weights(1, m);
