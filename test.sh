@@ -9,7 +9,8 @@ test.sh: installs what is missing, builds, and runs every test.
   ./test.sh [-h] [options of ctest, e.g. -R mpi]
 
 ctest (unit tests, the MPI tests in one launch of 8 oversubscribed ranks, knowscale verify, the include graph, a
-consumer of the installed package), pytest (analysis, data, the program from outside), shellcheck.
+consumer of the installed package), pytest (analysis, data, the program from outside), shellcheck. Where there is nvcc,
+the kernels for devices too: they compile without warnings, spill no registers, and are tested if there is a device.
 TEXT
 }
 
@@ -27,6 +28,14 @@ export_mpi_environment
 say "ctest"
 ctest --test-dir "$root/build/release" --output-on-failure "$@"
 [ $# -eq 0 ] || exit 0
+
+say "kernels for devices"
+if has_nvcc; then
+  (cd "$root" && cmake --preset cuda-kernels -DKNOWSCALE_WERROR=ON -DKNOWSCALE_PTXAS_REPORT=ON > /dev/null &&
+    cmake --build --preset cuda-kernels --parallel "$(nproc)" && ctest --preset cuda-kernels)
+else
+  say "skipped: no nvcc"
+fi
 
 say "pytest"
 (cd "$root" && "$python" -m pytest -q tests/python)

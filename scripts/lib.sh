@@ -77,6 +77,11 @@ prepare() {
   make_python_environment
 }
 
+# Whether CMake will find a compiler for CUDA.
+has_nvcc() {
+  command -v nvcc > /dev/null || [ -x "${CUDA_PATH:-/usr/local/cuda}/bin/nvcc" ]
+}
+
 # A virtual environment on top of the Python that has the modules, so that the shell's own python3 does not matter.
 # Sets $python.
 make_python_environment() {
