@@ -18,7 +18,7 @@ class Prepared : public PreparedModel<T> {
  public:
   explicit Prepared(const Problem<T>& problem)
       : problem_(problem),
-        moments_(problem, kKinds),
+        moments_(problem, kKinds, false),
         own_(problem.c.token_shard(problem.comm.rank())),
         rows_(problem.c.options.placement == Placement::replicated ? RowRange{0, problem.queries.rows} : own_),
         output_(problem.queries.rows, problem.c.d) {}

@@ -20,7 +20,7 @@ class MomentAttention : public AttentionModel<T> {
 
   MomentAttention(const Problem<T>& problem, const Backend<T>& backend)
       : AttentionModel<T>(problem, backend),
-        moments_(problem, kKinds),
+        moments_(problem, kKinds, backend.kernel->on_device),
         wide_(this->tokens_.rows(), this->tokens_.readable()),
         keys_(problem.c, problem.comm.rank(), wide_.view()),
         queries_(problem.queries.rows, problem.c.d),

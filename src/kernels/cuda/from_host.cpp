@@ -4,30 +4,12 @@
 #include <algorithm>
 
 #include "core/error.hpp"
+#include "kernels/cuda/placed_rows.hpp"
 
 namespace knowscale::cuda {
 namespace {
 
 constexpr double kLog2e = 1.44269504088896340736;
-
-// Rows on the device, heads padded to `layout.width`.
-template <class T>
-struct Placed {
-  const T* data = nullptr;
-  std::int64_t stride = 0;
-};
-
-// Where they are kept, or else a copy.
-template <class T>
-Placed<T> place(RankDevice& device, Staging& staging, MatrixView<const T> rows, const HeadLayout& layout) {
-  const ResidentRows* kept = rows.rows == 0 ? nullptr : device.find(rows.data);
-  if (kept == nullptr || kept->width != layout.width) {
-    return {staging.to_device(rows, layout, device.stream()), layout.stride()};
-  }
-  const std::size_t offset = static_cast<std::size_t>(reinterpret_cast<const std::byte*>(rows.data) - kept->begin);
-  const auto row = static_cast<std::int64_t>(offset / kept->row_bytes);
-  return {reinterpret_cast<const T*>(kept->copy.data()) + row * kept->stride, kept->stride};
-}
 
 // Kernels count queries, keys and rows of a head in 32 bits.
 template <class T>
@@ -50,9 +32,10 @@ template <class T>
 AttentionTask<T> task_of(RankDevice& device, Workspace<T>& workspace, const AttentionInput<T>& input,
                          PaddedWidths widths) {
   const HeadShape& shape = input.shape;
-  const Placed<T> queries =
-      place(device, workspace.queries, input.queries, {shape.heads, shape.key_dim, widths.key});
-  const Placed<T> keys = place(device, workspace.keys, input.keys, {shape.kv_heads, shape.key_dim, widths.key});
+  const PlacedRows<T> queries =
+      place(device, workspace.queries, input.queries, HeadLayout{shape.heads, shape.key_dim, widths.key});
+  const PlacedRows<T> keys =
+      place(device, workspace.keys, input.keys, HeadLayout{shape.kv_heads, shape.key_dim, widths.key});
   AttentionTask<T> task;
   task.queries = queries.data;
   task.query_stride = queries.stride;
@@ -60,8 +43,8 @@ AttentionTask<T> task_of(RankDevice& device, Workspace<T>& workspace, const Atte
   task.key_stride = keys.stride;
   const bool own_values = input.values.data == input.keys.data && widths.key == widths.value;
   if (!own_values) {
-    const Placed<T> values =
-        place(device, workspace.values, input.values, {shape.kv_heads, shape.value_dim, widths.value});
+    const PlacedRows<T> values =
+        place(device, workspace.values, input.values, HeadLayout{shape.kv_heads, shape.value_dim, widths.value});
     task.values = values.data;
     task.value_stride = values.stride;
   }

@@ -9,16 +9,10 @@
 #include "core/matrix.hpp"
 #include "core/precision.hpp"
 #include "kernels/cuda/device.hpp"
+#include "kernels/cuda/moments_from_host.hpp"
 #include "kernels/cuda/tiles.hpp"
 
 namespace knowscale::cuda {
-
-// a_k as a function of |k|^2 and the width d of a key.
-enum class MomentWeight {
-  metric,  // 1 / (1 + |k|^2 / d)
-  map,     // 1 / sqrt(1 + |k|^2 / d)
-  plain    // 1
-};
 
 // weights[k] of row k.
 template <class T>

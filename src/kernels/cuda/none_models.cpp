@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A build without CUDA: what models do on devices beside attention.
+#include "core/error.hpp"
+#include "kernels/cuda/moments_from_host.hpp"
+
+namespace knowscale::cuda {
+namespace {
+
+[[noreturn]] void refuse() {
+  throw Error(ExitStatus::resource, "this build has no kernels for devices: configure with -DKNOWSCALE_CUDA=ON");
+}
+
+}  // namespace
+
+template <class T>
+void moments_from_host(const MomentRows<T>&, std::span<const MomentKind>, std::int64_t, MatrixView<Accumulator<T>>) {
+  refuse();
+}
+
+template void moments_from_host(const MomentRows<float>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
+template void moments_from_host(const MomentRows<double>&, std::span<const MomentKind>, std::int64_t,
+                                MatrixView<double>);
+template void moments_from_host(const MomentRows<Bf16>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
+template void moments_from_host(const MomentRows<F16>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
+
+}  // namespace knowscale::cuda

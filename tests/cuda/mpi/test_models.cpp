@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Models of attention whose kernel runs on the device: softmaxes, and moments beside them.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "cuda/mpi/device_problem.hpp"
+#include "mpi/naive_models.hpp"
+#include "mpi/ranks.hpp"
+
+namespace knowscale {
+namespace {
+
+// Sequences of 9, 1, 6 and 2 tokens; 43 vectors, so that shards are uneven, in heads of 6 columns that the device pads.
+template <class T>
+Case device_case(const Communicator& comm, const Model<T>& model, std::string_view kernel) {
+  Case c;
+  c.model = model.name;
+  c.projected = model.structure.projected;
+  c.precision = precision_of<T>;
+  c.kernel = kernel;
+  c.n = 9;
+  c.m = model.structure.reads_knowledge() ? 43 : 0;
+  c.d = 24;
+  c.heads = 4;
+  c.kv_heads = 2;
+  c.batch = 4;
+  c.lengths = Lengths::random;
+  c.unequal = {9, 1, 6, 2};
+  c.scale = 0.4;
+  c.ranks = comm.size();
+  c.causal = model.structure.sees_sequence();
+  if (!model.structure.attends()) {
+    c.kernel = c.reduction = kUnused;
+    c.options = heeded({}, {.tiled = false});
+  }
+  return c;
+}
+
+template <class T>
+naive::Rows widened(MatrixView<const T> matrix) {
+  naive::Rows rows;
+  for (std::int64_t i = 0; i < matrix.rows; ++i) {
+    naive::Row& row = rows.emplace_back();
+    for (std::int64_t j = 0; j < matrix.cols; ++j) row.push_back(static_cast<double>(matrix(i, j)));
+  }
+  return rows;
+}
+
+template <class T>
+naive::Rows expected_output(const Case& c, const Communicator& comm) {
+  Case whole = c;
+  whole.ranks = 1;
+  whole.sequence = Placement::replicated;
+  const Communicator alone = comm.split(comm.rank());
+  const KnowledgeShard<T> knowledge = load_knowledge<T>(whole, alone);
+  const Matrix<T> tokens = load_queries<T>(whole, alone);
+  return naive::output(c, widened<T>(tokens.view()), widened<T>(knowledge.keys.view()), widened<T>(knowledge.values()));
+}
+
+// Of numbers about 1: what kernels round weights and factors by, a few times.
+template <class T>
+double tolerance(std::string_view kernel) {
+  if (kernel == "cublas_tf32") return 1e-2;
+  return std::is_same_v<T, float> ? 1e-5 : std::is_same_v<T, F16> ? 2e-3 : 2e-2;
+}
+
+std::string name_of_way(const Case& c) {
+  return c.model + " " + c.kernel + " " + c.reduction + " " + std::string(name_of(c.precision)) + " sequence " +
+         std::string(name_of(c.sequence));
+}
+
+template <class T>
+void expect_near(const Matrix<Accumulator<T>>& output, const naive::Rows& expected, double tolerance) {
+  for (std::int64_t i = 0; i < output.rows(); ++i) {
+    for (std::int64_t j = 0; j < output.cols(); ++j) {
+      ASSERT_NEAR(static_cast<double>(output(i, j)), expected[static_cast<std::size_t>(i)][static_cast<std::size_t>(j)],
+                  tolerance)
+          << "row " << i << " column " << j;
+    }
+  }
+}
+
+template <class T>
+class EveryModelOnDevices : public testing::Test {};
+using Types = testing::Types<float, Bf16, F16>;
+TYPED_TEST_SUITE(EveryModelOnDevices, Types);
+
+// A model with the reduction; kept on the device, too, what is kept.
+template <class T>
+void expect_formula(Case c, const Communicator& comm, const naive::Rows& expected, const char* reduction) {
+  if (c.reduction != kUnused) use_reduction(c, reduction_by_name<T>(reduction), {.chunk = 16});
+  const bool packed = std::string_view(reduction) == "packed";
+  c.sequence = packed ? Placement::replicated : Placement::sharded;
+  SCOPED_TRACE(name_of_way(c));
+  expect_near<T>(device_output<T>(c, comm, packed ? Knowledge::copied : Knowledge::kept), expected,
+                 tolerance<T>(c.kernel));
+}
+
+TYPED_TEST(EveryModelOnDevices, IsItsFormulaAtEveryRankCount) {
+  using T = TypeParam;
+  for_rank_counts({1, 2, 3}, [](const Communicator& comm) {
+    for (const Model<T>& model : models<T>()) {
+      if (model.structure.recurrent) continue;
+      for (const Kernel<T>& kernel : cuda::kernels<T>()) {
+        const Case c = device_case(comm, model, kernel.name);
+        const naive::Rows expected = expected_output<T>(c, comm);
+        expect_formula<T>(c, comm, expected, "packed");
+        if (kernel.name == "cuda") expect_formula<T>(c, comm, expected, "reproducible");
+      }
+    }
+  });
+}
+
+TYPED_TEST(EveryModelOnDevices, TakesMomentsOfTheRowsThatAreKept) {
+  using T = TypeParam;
+  for_rank_counts({1, 2}, [](const Communicator& comm) {
+    Case c = device_case(comm, model_by_name<T>("moment"), "cuda");
+    use_reduction(c, reduction_by_name<T>("packed"));
+    expect_near<T>(device_output<T>(c, comm, Knowledge::kept_alone), expected_output<T>(c, comm), tolerance<T>("cuda"));
+  });
+}
+
+// The same bits for every number of ranks and threads: shards of the knowledge end at chunks, whose sums are the same
+// wherever they are made.
+TYPED_TEST(EveryModelOnDevices, WithMomentsIsReproducibleToTheBit) {
+  using T = TypeParam;
+  const Communicator world = Communicator::world();
+  const auto case_of = [](const Communicator& comm) {
+    Case c = device_case(comm, model_by_name<T>("moment"), "cuda");
+    c.m = 75;
+    use_reduction(c, reduction_by_name<T>("reproducible"), {.placement = Placement::replicated, .chunk = 16});
+    return c;
+  };
+  const Communicator alone = world.split(world.rank());
+  const auto expected = device_output<T>(case_of(alone), alone);
+  for_rank_counts({1, 2, 3}, [&](const Communicator& comm) {
+    for (const Knowledge knowledge : {Knowledge::copied, Knowledge::kept}) {
+      Case c = case_of(comm);
+      c.threads = knowledge == Knowledge::kept ? 2 : 1;
+      SCOPED_TRACE(name_of_way(c) + " threads " + std::to_string(c.threads));
+      const auto bits = device_output<T>(c, comm, knowledge);
+      EXPECT_EQ(std::memcmp(bits.data(), expected.data(), bits.span().size_bytes()), 0);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace knowscale
