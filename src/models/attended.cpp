@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cuda/top_keys_from_host.hpp"
 #include "kernels/threads.hpp"
 #include "kernels/top_keys.hpp"
 #include "models/projection.hpp"
@@ -14,12 +15,14 @@
 namespace knowscale {
 namespace {
 
-// The shard's part: of the rows of queries that are given, keys counted in the whole set.
+// The shard's part: of the rows of queries that are given, keys counted in the whole set. Found where the case's kernel
+// runs.
 template <class N>
 TopKeys shard_part(MatrixView<const N> queries, MatrixView<const N> keys, const Case& c, std::int64_t first_key,
                    std::int64_t count, const Threads& threads) {
   const AttentionInput<N> input = {queries, keys, keys, c.head_shape(), c.scale};
-  TopKeys part = top_keys(input, count, threads);
+  TopKeys part =
+      kernel_by_name<N>(c.kernel).on_device ? cuda::top_keys_from_host(input, count) : top_keys(input, count, threads);
   shift_keys(part, first_key);
   return part;
 }

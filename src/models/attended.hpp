@@ -18,7 +18,8 @@ struct Attended {
 };
 
 // The `count` vectors of each of the first `tokens` tokens and each head, each rank's found on its shard and then
-// merged; exact in f64, ties go to the smaller index. For a model that sees the knowledge vector by vector. Collective;
+// merged; exact in f64, ties go to the smaller index. They are found on the device where the case's kernel runs there:
+// the same vectors, weights but for rounding. For a model that sees the knowledge vector by vector. Collective;
 // complete on the root, empty elsewhere.
 template <class T>
 std::vector<Attended> most_attended(const Problem<T>& problem, const Structure& structure, std::int64_t count,

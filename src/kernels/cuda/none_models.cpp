@@ -2,6 +2,7 @@
 // A build without CUDA: what models do on devices beside attention.
 #include "core/error.hpp"
 #include "kernels/cuda/moments_from_host.hpp"
+#include "kernels/cuda/top_keys_from_host.hpp"
 
 namespace knowscale::cuda {
 namespace {
@@ -16,11 +17,19 @@ template <class T>
 void moments_from_host(const MomentRows<T>&, std::span<const MomentKind>, std::int64_t, MatrixView<Accumulator<T>>) {
   refuse();
 }
+template <class T>
+TopKeys top_keys_from_host(const AttentionInput<T>&, std::int64_t) {
+  refuse();
+}
 
 template void moments_from_host(const MomentRows<float>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
 template void moments_from_host(const MomentRows<double>&, std::span<const MomentKind>, std::int64_t,
                                 MatrixView<double>);
 template void moments_from_host(const MomentRows<Bf16>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
 template void moments_from_host(const MomentRows<F16>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
+template TopKeys top_keys_from_host(const AttentionInput<float>&, std::int64_t);
+template TopKeys top_keys_from_host(const AttentionInput<double>&, std::int64_t);
+template TopKeys top_keys_from_host(const AttentionInput<Bf16>&, std::int64_t);
+template TopKeys top_keys_from_host(const AttentionInput<F16>&, std::int64_t);
 
 }  // namespace knowscale::cuda

@@ -34,6 +34,28 @@ std::vector<std::shared_ptr<const void>> keep(const Case& c, KnowledgeShard<T>& 
   return kept;
 }
 
+// A case with nothing but the model, the precision and the sizes set: 4 heads of 6 columns, which a device pads, on 2
+// key/value heads.
+template <class T>
+Case small_case(const Communicator& comm, const Model<T>& model) {
+  Case c;
+  c.model = model.name;
+  c.projected = model.structure.projected;
+  c.precision = precision_of<T>;
+  c.n = 9;
+  c.m = model.structure.reads_knowledge() ? 43 : 0;
+  c.d = 24;
+  c.heads = 4;
+  c.kv_heads = 2;
+  c.batch = 4;
+  c.lengths = Lengths::random;
+  c.unequal = {9, 1, 6, 2};
+  c.scale = 0.4;
+  c.ranks = comm.size();
+  c.causal = model.structure.sees_sequence();
+  return c;
+}
+
 // The whole output of a second run on every rank: it must not see the first one's state.
 template <class T>
 Matrix<Accumulator<T>> device_output(const Case& c, const Communicator& comm, Knowledge knowledge = Knowledge::copied) {

@@ -13,25 +13,10 @@
 namespace knowscale {
 namespace {
 
-// Sequences of 9, 1, 6 and 2 tokens; 43 vectors, so that shards are uneven, in heads of 6 columns that the device pads.
 template <class T>
 Case device_case(const Communicator& comm, const Model<T>& model, std::string_view kernel) {
-  Case c;
-  c.model = model.name;
-  c.projected = model.structure.projected;
-  c.precision = precision_of<T>;
+  Case c = small_case(comm, model);
   c.kernel = kernel;
-  c.n = 9;
-  c.m = model.structure.reads_knowledge() ? 43 : 0;
-  c.d = 24;
-  c.heads = 4;
-  c.kv_heads = 2;
-  c.batch = 4;
-  c.lengths = Lengths::random;
-  c.unequal = {9, 1, 6, 2};
-  c.scale = 0.4;
-  c.ranks = comm.size();
-  c.causal = model.structure.sees_sequence();
   if (!model.structure.attends()) {
     c.kernel = c.reduction = kUnused;
     c.options = heeded({}, {.tiled = false});
