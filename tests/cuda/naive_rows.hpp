@@ -20,7 +20,9 @@ inline void clear(Matrix<float>& rows) {
 }
 
 // exp(m - to); 1 for two identities.
-inline double weight(float m, float to) { return m == to ? 1 : std::exp(static_cast<double>(m) - static_cast<double>(to)); }
+inline double weight(float m, float to) {
+  return m == to ? 1 : std::exp(static_cast<double>(m) - static_cast<double>(to));
+}
 
 inline void merge(Matrix<float>& into, const Matrix<float>& from) {
   const std::int64_t m = into.cols() - 1;

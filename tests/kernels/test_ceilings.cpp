@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The measured ceilings: what must hold on any machine, however loaded; and that nothing is left unread.
 #include "kernels/ceilings.hpp"
+#include "core/error.hpp"
+#include "kernels/cuda/ceilings.hpp"
 #include "kernels/threads.hpp"
 
 #include <gtest/gtest.h>
@@ -51,6 +53,8 @@ TEST(ReadRate, TakesBuffersOfAnySize) {
     for (const int threads : {1, 3}) EXPECT_GT(read_rate(Threads(threads), buffer, 0), 0);
   }
 }
+
+TEST(DeviceRates, AskForADevice) { EXPECT_THROW(cuda::measure_device_rates(0.01), Error); }
 
 TEST(LastLevelCache, IsOfAPlausibleSize) {
   EXPECT_GE(last_level_cache_bytes(), std::int64_t{64} << 10);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A build without CUDA.
 #include "core/error.hpp"
+#include "kernels/cuda/ceilings.hpp"
 #include "kernels/cuda/cuda.hpp"
 #include "kernels/cuda/device_states.hpp"
 
@@ -19,6 +20,7 @@ int device_count() { return 0; }
 Device use_device(int) { refuse(); }
 std::int64_t free_bytes() { return 0; }
 double take_copy_seconds() { return 0; }
+DeviceRates measure_device_rates(double) { refuse(); }
 
 template <class T>
 std::span<const Kernel<T>> kernels() {
