@@ -26,6 +26,11 @@ LIBRARIES = {
     r"mpi\.h": {"comm"},
     r"hdf5(_hl)?\.h": {"problem", "record"},
     r"cblas\.h": {"kernels/blas/gemm.cpp"},
+    r"cuda_runtime\.h": {
+        "kernels/cuda/device.hpp",
+        "kernels/cuda/device/instructions.cuh",
+        "kernels/cuda/device/launch.cuh",
+    },
     r"cublas_v2\.h": {"kernels/cuda/gemm.hpp"},
     r"cudnn\.h": {"kernels/cuda/lstm_cudnn.cpp"},
     r"cuda_runtime\.h": {"kernels/cuda/device.hpp", "kernels/cuda/device/instructions.cuh", "kernels/cuda/device/launch.cuh", "comm/nccl.cpp"},

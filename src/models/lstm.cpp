@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "comm/clock.hpp"
-#include "kernels/lstm/lstm.hpp"
+#include "kernels/cuda/lstm_from_host.hpp"
+#include "kernels/lstm/seq2seq.hpp"
 #include "models/tokens.hpp"
 #include "problem/weights.hpp"
 
@@ -39,11 +40,7 @@ class Prepared : public PreparedModel<T> {
     const double read = now();
     share_state();
     const double shared = now();
-    if (own_.size() > 0) {
-      read_sequences();
-      decode(decoder_, readout_, batch_state_, written_.view(), active_, problem_.threads);
-      copy_output();
-    }
+    if (own_.size() > 0) answer_sequences();
     const double done = now();
     if (replicated_) problem_.comm.allgather_rows(output_.view(), tokens_of_ranks_);
     return {read - start - waited_ + done - shared, waited_};
@@ -65,22 +62,19 @@ class Prepared : public PreparedModel<T> {
         tokens_(problem, true),
         all_sequences_(problem.c.sequences()),
         sequences_(row_range(problem.c.batch, problem.comm.size(), problem.comm.rank())),
-        replicated_(problem.c.options.placement == Placement::replicated),
-        encoder_(weights.encoder),
-        decoder_(weights.decoder),
-        readout_(weights.readout.view()) {
+        replicated_(problem.c.options.placement == Placement::replicated) {
     for (int r = 0; r < problem.comm.size(); ++r) {
       tokens_of_ranks_.push_back(tokens_of(row_range(problem.c.batch, problem.comm.size(), r)));
     }
     own_ = tokens_of(sequences_);
     sort_sequences();
-    const std::int64_t hidden = problem.c.hidden, own = sequences_.size();
+    const std::int64_t hidden = problem.c.hidden;
     const std::int64_t rows = std::max(std::min(block_rows<T>(hidden), problem.knowledge.rows.size()), own_.size());
-    inputs_ = Matrix<T>(rows, encoder_.input_dim());
-    projected_ = Matrix<T>(rows, 4 * hidden);
-    state_ = {Matrix<T>(1, hidden), Matrix<T>(1, hidden)};
-    batch_state_ = {Matrix<T>(own, hidden), Matrix<T>(own, hidden)};
-    written_ = Matrix<T>(own_.size(), problem.c.d);
+    lstm_ = problem.c.kernel == kOnDevice ? cuda::seq2seq_on_device(weights)
+                                          : seq2seq_on_host(weights, {rows, sequences_.size()}, problem.threads);
+    hidden_ = Matrix<T>(1, hidden);
+    cell_ = Matrix<T>(1, hidden);
+    steps_ = Matrix<T>(own_.size(), problem.c.d);
     output_ = Matrix<T>(problem.queries.rows, problem.c.d);
   }
 
@@ -116,78 +110,56 @@ class Prepared : public PreparedModel<T> {
     }
   }
 
-  // Projects knowledge rows [begin, begin + count) of this shard.
-  void project_knowledge(std::int64_t begin, std::int64_t count) {
-    const std::int64_t width = problem_.c.knowledge_dim();
-    MatrixView<const T> rows = problem_.knowledge.keys.view().slice_rows({begin, begin + count});
-    if (problem_.knowledge.has_separate_values()) {
-      for (std::int64_t i = 0; i < count; ++i) {
-        std::copy_n(problem_.knowledge.keys.row(begin + i), width, inputs_.row(i));
-        std::copy_n(problem_.knowledge.values().row(begin + i), width, inputs_.row(i) + width);
-      }
-      rows = inputs_.view().slice_rows({0, count});
-    }
-    encoder_.project(rows, projected_.view().slice_rows({0, count}), problem_.threads);
+  void project_knowledge(RowRange rows) {
+    const KnowledgeShard<T>& shard = problem_.knowledge;
+    lstm_->project(shard.keys.view().slice_rows(rows),
+                   shard.has_separate_values() ? shard.separate_values.view().slice_rows(rows) : MatrixView<const T>{});
   }
 
-  // Leaves in state_ the state after this rank's shard, and hands it to the next rank.
+  // Leaves in hidden_ and cell_ the state after this rank's shard, and hands it to the next rank.
   void read_knowledge() {
     const std::int64_t rows = problem_.knowledge.rows.size(), block = block_rows<T>(problem_.c.hidden);
     const Communicator& comm = problem_.comm;
-    std::int64_t count = std::min(block, rows);
-    if (count > 0) project_knowledge(0, count);
+    if (rows > 0) project_knowledge({0, std::min(block, rows)});
     receive_state();
-    for (std::int64_t begin = 0; begin < rows; begin += count) {
-      count = std::min(block, rows - begin);
-      if (begin > 0) project_knowledge(begin, count);
-      encoder_.advance(projected_.view().slice_rows({0, count}), state_, problem_.threads);
+    lstm_->set_state(std::as_const(hidden_).view(), std::as_const(cell_).view());
+    for (std::int64_t begin = 0; begin < rows; begin += block) {
+      if (begin > 0) project_knowledge({begin, std::min(begin + block, rows)});
+      lstm_->read();
     }
+    lstm_->get_state(hidden_.view(), cell_.view());
     if (comm.rank() + 1 < comm.size()) {
-      comm.send(std::as_const(state_.hidden).span(), comm.rank() + 1);
-      comm.send(std::as_const(state_.cell).span(), comm.rank() + 1);
+      comm.send(std::as_const(hidden_).span(), comm.rank() + 1);
+      comm.send(std::as_const(cell_).span(), comm.rank() + 1);
     }
   }
 
   void receive_state() {
     if (problem_.comm.is_root()) {
-      clear(state_.hidden);
-      clear(state_.cell);
+      clear(hidden_);
+      clear(cell_);
       return;
     }
     const double start = now();
-    problem_.comm.receive(state_.hidden.span(), problem_.comm.rank() - 1);
-    problem_.comm.receive(state_.cell.span(), problem_.comm.rank() - 1);
+    problem_.comm.receive(hidden_.span(), problem_.comm.rank() - 1);
+    problem_.comm.receive(cell_.span(), problem_.comm.rank() - 1);
     waited_ = now() - start;
   }
 
-  // After all of the knowledge, every sequence starts from the same state.
   void share_state() {
     const int last = problem_.comm.size() - 1;
-    problem_.comm.broadcast(state_.hidden.span(), last);
-    problem_.comm.broadcast(state_.cell.span(), last);
-    for (std::int64_t b = 0; b < sequences_.size(); ++b) {
-      std::copy_n(state_.hidden.data(), state_.hidden.cols(), batch_state_.hidden.row(b));
-      std::copy_n(state_.cell.data(), state_.cell.cols(), batch_state_.cell.row(b));
-    }
+    problem_.comm.broadcast(hidden_.span(), last);
+    problem_.comm.broadcast(cell_.span(), last);
   }
 
-  void read_sequences() {
+  // After all of the knowledge, every sequence starts from the same state.
+  void answer_sequences() {
     const std::int64_t d = problem_.c.d;
     const MatrixView<const T> tokens = tokens_.rows();
-    for_steps([&](std::int64_t step_row, std::int64_t token) {
-      T* row = inputs_.row(step_row);
-      std::copy_n(tokens.row(token), d, row);
-      std::fill(row + d, row + inputs_.cols(), T{0});
-    });
-    const RowRange steps = {0, own_.size()};
-    encoder_.project(inputs_.view().slice_rows(steps), projected_.view().slice_rows(steps), problem_.threads);
-    encoder_.advance(projected_.view().slice_rows(steps), active_, batch_state_, problem_.threads);
-  }
-
-  void copy_output() {
-    for_steps([&](std::int64_t row, std::int64_t token) {
-      std::copy_n(written_.row(row), written_.cols(), output_.row(token));
-    });
+    for_steps([&](std::int64_t row, std::int64_t token) { std::copy_n(tokens.row(token), d, steps_.row(row)); });
+    lstm_->set_state(std::as_const(hidden_).view(), std::as_const(cell_).view());
+    lstm_->answer(active_, steps_.view());
+    for_steps([&](std::int64_t row, std::int64_t token) { std::copy_n(steps_.row(row), d, output_.row(token)); });
   }
 
   Problem<T> problem_;
@@ -199,15 +171,10 @@ class Prepared : public PreparedModel<T> {
   std::vector<RowRange> by_length_;   // own sequences
   std::vector<std::int64_t> active_;  // of them, at each step
   bool replicated_;                   // the result
-  Lstm<T> encoder_;
-  Lstm<T> decoder_;
-  PackedMatrix<T> readout_;
-  Matrix<T> inputs_;
-  Matrix<T> projected_;
-  LstmState<T> state_;        // of the knowledge: one sequence
-  LstmState<T> batch_state_;  // of this rank's sequences
-  Matrix<T> written_;         // step after step
-  Matrix<T> output_;          // token after token
+  std::unique_ptr<Seq2Seq<T>> lstm_;
+  Matrix<T> hidden_, cell_;  // the state after the knowledge
+  Matrix<T> steps_;          // what is read and written of own sequences, step after step
+  Matrix<T> output_;         // token after token
   double waited_ = 0;
 };
 

@@ -10,10 +10,16 @@
 //   rank 1: project |    wait      | read shard 1 |--h,c--> ...   last: broadcast h,c; all: own sequences
 #pragma once
 
+#include <string_view>
+
 #include "models/cost.hpp"
 #include "models/model.hpp"
 
 namespace knowscale::lstm_model {
+
+// Case::kernel of an LSTM on the device of each rank, where encoder and decoder then run; any other is one on the host.
+// The state passes through the host where ranks exchange it.
+inline constexpr std::string_view kOnDevice = "cuda";
 
 template <class T>
 std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend);

@@ -2,18 +2,12 @@
 // Weights of the controls, from a seed: nothing is trained, because time and symmetry do not depend on it.
 #pragma once
 
+#include <cstdint>
+
 #include "core/matrix.hpp"
-#include "kernels/lstm/lstm.hpp"
+#include "kernels/lstm/weights.hpp"
 
 namespace knowscale {
-
-// An encoder-decoder LSTM: the encoder reads the knowledge and then the sequence, the decoder writes.
-template <class T>
-struct Seq2SeqWeights {
-  LstmWeights<T> encoder;  // input_dim -> H
-  LstmWeights<T> decoder;  // d -> H
-  Matrix<T> readout;       // H x d
-};
 
 // Uniform in (-1, 1) / sqrt(H), as PyTorch initialises its LSTM. Every rank makes the same.
 template <class T>

@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <set>
 
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "kernels/cuda/cuda.hpp"
+#include "models/lstm.hpp"
 #include "study/names.hpp"
 
 namespace knowscale {
@@ -135,6 +137,19 @@ class Expansion {
     return names;
   }
 
+  // The kernels that a model tells apart: an LSTM those of devices from all others, for it has one way on each. What
+  // comes twice makes one case.
+  std::vector<std::string> kernels_of(const Structure& structure) const {
+    if (structure.attends()) return study_.kernel;
+    if (!structure.recurrent) return unused();
+    std::vector<std::string> places;
+    for (const std::string& kernel : study_.kernel) {
+      const bool on_device = std::ranges::find(cuda::kKernelNames, kernel) != std::end(cuda::kKernelNames);
+      places.emplace_back(on_device ? lstm_model::kOnDevice : kUnused);
+    }
+    return places;
+  }
+
   void expand_knowledge(const std::string& knowledge) {
     const auto& generators = context_.names.generators;
     const bool generated = std::find(generators.begin(), generators.end(), knowledge) != generators.end();
@@ -145,7 +160,7 @@ class Expansion {
       base_.model = name;
       base_.projected = structure.projected;
       base_.knowledge = structure.reads_knowledge() || extent.count > 0 ? extent.path : std::string(kUnused);
-      for (const std::string& kernel : structure.attends() ? study_.kernel : unused()) {
+      for (const std::string& kernel : kernels_of(structure)) {
         for (const std::string& reduction : structure.attends() ? study_.reduction : unused()) {
           for (const Precision precision : study_.precision) {
             require_precision(study_, "model", model, precision);

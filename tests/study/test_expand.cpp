@@ -89,6 +89,32 @@ TEST(Expand, WhatAModelDoesNotUseDoesNotMultiplyItsCases) {
   EXPECT_EQ(cases[0].hidden, 64) << "the width, unless the campaign says otherwise";
 }
 
+// An LSTM runs on the host or on the device, one way each.
+TEST(Expand, TellsKernelsOfDevicesFromOthersForAnLstm) {
+  ExpansionContext c = context();
+  for (KernelTraits& kernel : c.names.kernels) kernel.precisions = {Precision::f32, Precision::f64};
+  for (const char* name : {"cublas", "cuda"}) c.names.kernels.push_back({name, false, {Precision::f32}});
+  Study s = study();
+  s.model = {"lstm"};
+  s.precision = {Precision::f32, Precision::f64};
+  s.kernel = {"simd", "blas", "cublas", "cuda"};
+  const std::vector<Case> both = cases_of(s, c);
+  ASSERT_EQ(both.size(), 4U);
+  for (std::size_t i = 0; i < both.size(); ++i) {
+    EXPECT_EQ(both[i].kernel, i < 2 ? kUnused : "cuda");
+    EXPECT_EQ(both[i].precision, i % 2 == 0 ? Precision::f32 : Precision::f64);
+    EXPECT_EQ(both[i].reduction, kUnused);
+  }
+  s.kernel = {"cublas"};
+  ASSERT_EQ(cases_of(s, c).size(), 2U);
+  EXPECT_EQ(cases_of(s, c)[0].kernel, "cuda");
+  s.model = {"linear"};  // has no softmax, and runs on the host alone
+  s.precision = {Precision::f32};
+  s.kernel = {"simd", "cuda"};
+  ASSERT_EQ(cases_of(s, c).size(), 1U);
+  EXPECT_EQ(cases_of(s, c)[0].kernel, kUnused);
+}
+
 TEST(Expand, ValuesGivenTwiceMakeOneCase) {
   Study s = study();
   s.n = {8, 8};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The weights of one LSTM layer, for every back end: gate blocks of H columns in the order i, f, g, o.
+// The weights of LSTM layers, for every back end: gate blocks of H columns in the order i, f, g, o.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,14 @@ struct LstmWeights {
 
   std::int64_t input_dim() const { return input.rows(); }
   std::int64_t hidden() const { return recurrent.rows(); }
+};
+
+// An encoder-decoder LSTM: the encoder reads the knowledge and then the sequence, the decoder writes.
+template <class T>
+struct Seq2SeqWeights {
+  LstmWeights<T> encoder;  // input_dim -> H
+  LstmWeights<T> decoder;  // d -> H
+  Matrix<T> readout;       // H x d
 };
 
 }  // namespace knowscale
