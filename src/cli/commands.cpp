@@ -9,6 +9,7 @@
 #include "record/console.hpp"
 #include "record/environment.hpp"
 #include "study/ceilings.hpp"
+#include "study/devices.hpp"
 #include "study/plan.hpp"
 
 namespace knowscale {
@@ -17,6 +18,9 @@ namespace {
 ExitStatus print_ceilings(const Options& options, const Communicator& world) {
   Ceilings ceilings(options.ceilings.seconds);
   ceilings.measure(world, Threads(options.ceilings.threads));
+  if (world.allreduce(cuda::device_count(), Combine::minimum) > 0) {
+    ceilings.measure_devices(world, choose_device(world, world.size()).device);
+  }
   if (!world.is_root()) return ExitStatus::valid;
   fmt::print("{:<20}  {:>5}  {:>7}  {}\n", "ceiling", "ranks", "threads", "value");
   for (const Ceiling& ceiling : ceilings.all()) {
@@ -38,6 +42,15 @@ void print_list() {
   line("reductions", names_of(names.reductions));
   line("precisions", precisions);
   line("generators", names.generators);
+  if (names.without_devices) {
+    fmt::print("{:<12}none: {}\n", "devices", names.without_devices->what());
+  } else {
+    for (int i = 0; i < cuda::device_count(); ++i) {
+      const cuda::Device device = cuda::use_device(i);
+      fmt::print("{:<12}{} at {}, {:.0f} GiB\n", i == 0 ? "devices" : "", device.name, device.bus,
+                 static_cast<double>(device.memory) / (1 << 30));
+    }
+  }
 }
 
 }  // namespace

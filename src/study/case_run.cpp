@@ -30,7 +30,11 @@ Bound hold_against_ceilings(const Problem<T>& problem, const Cost& cost, double 
     double fraction = bound.fraction;
     comm.broadcast(std::span<double>(&fraction, 1));
     if (fraction <= 1 || refinements == kRefinements) return bound;
-    ceilings.refine(comm, problem.threads);
+    if (runs_on_device(problem.c)) {
+      ceilings.refine_devices(comm);
+    } else {
+      ceilings.refine(comm, problem.threads);
+    }
   }
 }
 

@@ -9,6 +9,8 @@
 #include "comm/clock.hpp"
 #include "core/statistics.hpp"
 #include "kernels/ceilings.hpp"
+#include "kernels/cuda/ceilings.hpp"
+#include "study/devices.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -96,12 +98,18 @@ Matrix<double> read_buffer(const Communicator& comm) {
 
 // Numbers of f16 are computed with as f32, and so is what a model makes of tokens and knowledge before its softmax:
 // only a softmax over the knowledge as it is stored multiplies bf16.
-std::string fma_name(const Case& c) {
+bool multiplies_as_stored(const Case& c) {
   const Structure& structure = model_by_name<float>(c.model).structure;
-  const bool as_stored = !structure.projected && (structure.moments == 0 || structure.sees_knowledge());
-  const bool widened = c.precision == Precision::f16 || (c.precision == Precision::bf16 && !as_stored);
+  return !structure.projected && (structure.moments == 0 || structure.sees_knowledge());
+}
+
+std::string fma_name(const Case& c) {
+  const bool widened = c.precision == Precision::f16 || (c.precision == Precision::bf16 && !multiplies_as_stored(c));
   return "fma_" + std::string(name_of(widened ? Precision::f32 : c.precision));
 }
+
+// Rates of devices do not depend on the threads of their ranks.
+constexpr int kAnyThreads = 0;
 
 }  // namespace
 
@@ -163,13 +171,36 @@ void Ceilings::measure(const Communicator& comm, const Threads& threads) {
   measure_network(comm, threads.count());
 }
 
+void Ceilings::measure_devices(const Communicator& comm, const cuda::Device& device) {
+  device_cache_ = std::max(device_cache_, comm.allreduce(device.cache, Combine::maximum));
+  const bool known = std::any_of(ceilings_.begin(), ceilings_.end(), [&](const Ceiling& ceiling) {
+    return ceiling.ranks == comm.size() && ceiling.name == "device_copy";
+  });
+  if (!known) refine_devices(comm);
+}
+
+void Ceilings::refine_devices(const Communicator& comm) {
+  comm.barrier();
+  cuda::DeviceRates rates;
+  comm.together([&] { rates = cuda::measure_device_rates(seconds_each_); });
+  const auto together = [&](const char* name, const char* units, double rate) {
+    keep(name, comm.size(), kAnyThreads, comm.allreduce(rate, Combine::sum), units);
+  };
+  together("device_copy", "B/s", rates.copy);
+  together("device_read", "B/s", std::max(rates.read, rates.copy));
+  together("device_f32", "FLOP/s", rates.f32);
+  together("device_tf32", "FLOP/s", rates.tf32);
+  together("device_bf16", "FLOP/s", rates.bf16);
+  together("device_f16", "FLOP/s", rates.f16);
+}
+
 void Ceilings::refine(const Communicator& comm, const Threads& threads) { measure_compute(comm, threads); }
 
 // What c.ranks ranks together can do at least: what they did, and also their share of what more ranks did at once.
-double Ceilings::rate(const std::string& name, const Case& c) const {
+double Ceilings::rate(const std::string& name, const Case& c, int threads) const {
   double best = 0;
   for (const Ceiling& ceiling : ceilings_) {
-    if (ceiling.name != name || ceiling.threads != c.threads || ceiling.ranks < c.ranks) continue;
+    if (ceiling.name != name || ceiling.threads != threads || ceiling.ranks < c.ranks) continue;
     best = std::max(best, ceiling.value * c.ranks / ceiling.ranks);
   }
   return best;
@@ -195,14 +226,35 @@ double Ceilings::compute_seconds(const Case& c, const Cost& cost, double reads) 
 
 Bound Ceilings::bound_of(const Case& c, const Cost& cost, double seconds) const {
   const AtCeilings least = at_ceilings(c, cost);
-  if (least.reading > least.computing) return {"read", least.reading / seconds};
-  return {fma_name(c), least.computing / seconds};
+  if (least.reading > least.computing) return {least.reading_name, least.reading / seconds};
+  return {least.computing_name, least.computing / seconds};
+}
+
+// f32 by three products of tf32 may be faster than products of f32.
+Ceilings::AtCeilings Ceilings::at_device_ceilings(const Case& c, const Cost& cost) const {
+  const auto device_rate = [&](const std::string& name) { return rate(name, c, kAnyThreads); };
+  const bool stored = multiplies_as_stored(c);
+  AtCeilings least = {0, 0, "device_f32", "device_read"};
+  if (c.precision == Precision::bf16 && stored) least.computing_name = "device_bf16";
+  if (c.precision == Precision::f16 && stored) least.computing_name = "device_f16";
+  if (c.kernel == "cublas_tf32") least.computing_name = "device_tf32";
+  double fastest = device_rate(least.computing_name);
+  if (least.computing_name == "device_f32" && c.kernel == "cuda" && device_rate("device_tf32") / 3 > fastest) {
+    least.computing_name = "device_tf32";
+    fastest = device_rate("device_tf32") / 3;
+  }
+  least.computing = cost.flops / fastest;
+  const bool from_memory = cost.bytes_read >= 4 * static_cast<double>(device_cache_);
+  if (from_memory) least.reading = cost.bytes_read * c.ranks / device_rate("device_read");
+  return least;
 }
 
 Ceilings::AtCeilings Ceilings::at_ceilings(const Case& c, const Cost& cost) const {
+  if (runs_on_device(c)) return at_device_ceilings(c, cost);
   const double bytes = cost.bytes_read * c.ranks;
   const bool from_memory = bytes >= 4 * static_cast<double>(last_level_cache_bytes());
-  return {cost.flops / rate(fma_name(c), c), from_memory ? bytes / rate("read", c) : 0};
+  return {cost.flops / rate(fma_name(c), c, c.threads), from_memory ? bytes / rate("read", c, c.threads) : 0, fma_name(c),
+          "read"};
 }
 
 Table ceilings_table(const std::vector<Ceiling>& ceilings, std::int64_t launch) {
@@ -221,7 +273,7 @@ Table ceilings_table(const std::vector<Ceiling>& ceilings, std::int64_t launch) 
           {{"launch", "1", "launch of the program, from 1", launches},
            {"name", "", "what was measured", names},
            {"ranks", "1", "MPI ranks together", ranks},
-           {"threads", "1", "threads a rank", threads},
+           {"threads", "1", "threads a rank, 0: of its device, whatever threads it has", threads},
            {"value", "", "measured value, in the units of the row", values},
            {"units", "", "units of the value", units}}};
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
+#include "kernels/cuda/cuda.hpp"
 #include "models/cost.hpp"
 #include "record/table.hpp"
 
@@ -16,6 +17,8 @@ namespace knowscale {
 // all ranks together; allreduce_latency, ping_pong_latency, shift_latency (s, of 8 bytes); allreduce_bandwidth,
 // ping_pong_bandwidth (bytes/s, of 16 MiB); of all ranks passing 1 MiB on to the next: shift_bandwidth (bytes/s a rank)
 // and shift_overlap (the share that can be hidden behind compute: little where the cores themselves copy messages).
+// Of the devices of all ranks together: device_f32, device_tf32, device_bf16, device_f16 (FLOP/s), device_copy and
+// device_read (bytes/s; what a copy reads and writes).
 struct Ceiling {
   std::string name;
   int ranks = 1;
@@ -26,7 +29,7 @@ struct Ceiling {
 
 // What bounds a case, and how near it came.
 struct Bound {
-  std::string name;     // fma_f32, fma_f64, fma_bf16 or read
+  std::string name;     // fma_f32, fma_f64, fma_bf16 or read; on devices a name of theirs
   double fraction = 0;  // time at the ceiling over the time measured; at most 1
 };
 
@@ -40,10 +43,13 @@ class Ceilings {
 
   // Measures all ceilings of `comm` with `threads` on each rank, unless known.
   void measure(const Communicator& comm, const Threads& threads);
+  // Likewise of the devices that its ranks have.
+  void measure_devices(const Communicator& comm, const cuda::Device& device);
 
   // Measures the compute and read rates once more and keeps the higher ones: before a case is called
   // faster than the machine.
   void refine(const Communicator& comm, const Threads& threads);
+  void refine_devices(const Communicator& comm);
 
   // The longer of flops over FMA rate and bytes over read rate, over `seconds`. Reading bounds only what is
   // too large for the caches: shards of four times the last level and more.
@@ -61,15 +67,18 @@ class Ceilings {
  private:
   struct AtCeilings {
     double computing = 0, reading = 0;  // s
+    std::string computing_name, reading_name;
   };
   AtCeilings at_ceilings(const Case& c, const Cost& cost) const;
-  double rate(const std::string& name, const Case& c) const;
+  AtCeilings at_device_ceilings(const Case& c, const Cost& cost) const;
+  double rate(const std::string& name, const Case& c, int threads) const;
   void keep(const std::string& name, int ranks, int threads, double value, const std::string& units);
   void measure_compute(const Communicator& comm, const Threads& threads);
   void measure_network(const Communicator& comm, int threads);
 
   double seconds_each_;
   std::vector<Ceiling> ceilings_;
+  std::int64_t device_cache_ = 0;  // bytes, the largest
 };
 
 // /ceilings of the result file.

@@ -73,12 +73,20 @@ void on_first(int ranks, const Communicator& world, const Body& body) {
   });
 }
 
-void measure_ceilings(const std::vector<Case>& cases, const Communicator& world, Ceilings& ceilings) {
+void measure_ceilings(const std::vector<Case>& cases, const Communicator& world,
+                      const std::optional<DeviceOfRank>& device, Ceilings& ceilings) {
   std::set<std::pair<int, int>> shapes;
-  for (const Case& c : cases) shapes.insert({c.ranks, c.threads});
+  std::set<int> with_devices;
+  for (const Case& c : cases) {
+    shapes.insert({c.ranks, c.threads});
+    if (runs_on_device(c)) with_devices.insert(c.ranks);
+  }
   for (const auto& [ranks, threads] : shapes) {
     on_first(ranks, world,
              [&ceilings, count = threads](const Communicator& comm) { ceilings.measure(comm, Threads(count)); });
+  }
+  for (const int ranks : with_devices) {
+    on_first(ranks, world, [&](const Communicator& comm) { ceilings.measure_devices(comm, device->device); });
   }
 }
 
@@ -210,7 +218,7 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
   };
   if (!cases.empty()) {
     progress.note("measuring the machine's ceilings");
-    measure_ceilings(cases, world, ceilings);
+    measure_ceilings(cases, world, device, ceilings);
     write_launch();
   }
   for (const Case& c : cases) {

@@ -91,7 +91,8 @@ using Types = testing::Types<Bf16, F16, float>;
 TYPED_TEST_SUITE(Fused, Types);
 
 TYPED_TEST(Fused, ManyQueriesMatchTheDefinition) {
-  for (const Shape s : {Shape{130, 70, 1, 1, 64, 64}, Shape{20, 33, 4, 2, 128, 128}, Shape{17, 200, 1, 1, 64, 128}}) {
+  for (const Shape s : {Shape{130, 70, 1, 1, 64, 64}, Shape{20, 33, 4, 2, 128, 128}, Shape{17, 200, 1, 1, 64, 128},
+                        Shape{20, 63, 1, 1, 64, 64}, Shape{20, 95, 1, 1, 128, 128}}) {
     expect_exact(Problem<TypeParam>(s));
   }
 }
@@ -100,7 +101,7 @@ TYPED_TEST(Fused, TheWidestHeadsMatchTheDefinition) { expect_exact(Problem<TypeP
 
 TYPED_TEST(Fused, FewQueriesMatchTheDefinition) {
   for (const Shape s : {Shape{1, 1, 1, 1, 64, 64}, Shape{1, 700, 8, 1, 128, 128}, Shape{3, 129, 4, 2, 64, 64},
-                        Shape{16, 65, 1, 1, 128, 64}, Shape{2, 40, 2, 2, 256, 256}}) {
+                        Shape{16, 65, 1, 1, 128, 64}, Shape{2, 40, 2, 2, 256, 256}, Shape{3, 31, 1, 1, 64, 64}}) {
     expect_exact(Problem<TypeParam>(s));
   }
 }

@@ -90,10 +90,71 @@ TEST(Expand, WhatAModelDoesNotUseDoesNotMultiplyItsCases) {
 }
 
 // An LSTM runs on the host or on the device, one way each.
+// As if this build had kernels of devices, and this machine a device.
+void add_devices(ExpansionContext& c) {
+  c.names.without_devices.reset();
+  for (const char* name : {"cublas", "cuda"}) c.names.kernels.push_back({name, false, {Precision::f32}, true});
+}
+
+TEST(Expand, SaysWhyThereAreNoKernelsOfDevices) {
+  ExpansionContext c = context();
+  Study s = study();
+  s.kernel = {"cuda"};
+  for (const ExitStatus status : {ExitStatus::usage, ExitStatus::resource}) {
+    c.names.without_devices = Error(status, "there is none");
+    try {
+      cases_of(s, c);
+      FAIL() << "not refused";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.status(), status);
+      EXPECT_NE(std::string(error.what()).find("kernel \"cuda\": there is none"), std::string::npos) << error.what();
+    }
+  }
+  add_devices(c);
+  EXPECT_NO_THROW(cases_of(s, c));
+}
+
+TEST(Expand, TransportIsHeededWhereStatesOfDevicesAreMergedThere) {
+  ExpansionContext c = context();
+  add_devices(c);
+  Study s = study();
+  s.model = {"knowledge"};
+  s.kernel = {"simd", "cuda"};
+  s.reduction = {"two_phase"};
+  s.transport = {Transport::host, Transport::nccl};
+  std::vector<std::pair<std::string, Transport>> found;
+  for (const Case& one : cases_of(s, c)) {
+    if (one.ranks == 1) found.emplace_back(one.kernel, one.options.transport);
+  }
+  const std::vector<std::pair<std::string, Transport>> expected = {
+      {"simd", Transport::host}, {"cuda", Transport::host}, {"cuda", Transport::nccl}};
+  EXPECT_EQ(found, expected);
+  s.overlap = {true};
+  EXPECT_THROW(cases_of(s, c), Error) << "collectives over device memory block";
+  s.overlap = {false};
+  s.reduction = {"packed"};
+  EXPECT_THROW(cases_of(s, c), Error) << "merges on the host";
+  s.kernel = {"simd"};
+  EXPECT_NO_THROW(cases_of(s, c));
+}
+
+TEST(Expand, HeadsWiderThanTheFusedKernelsAreRefused) {
+  ExpansionContext c = context();
+  add_devices(c);
+  Study s = study();
+  s.model = {"knowledge"};
+  s.kernel = {"cuda"};
+  s.d = {514};
+  s.heads = s.kv_heads = {2};
+  EXPECT_THROW(cases_of(s, c), Error);
+  s.d = {512};
+  EXPECT_NO_THROW(cases_of(s, c));
+}
+
 TEST(Expand, TellsKernelsOfDevicesFromOthersForAnLstm) {
   ExpansionContext c = context();
   for (KernelTraits& kernel : c.names.kernels) kernel.precisions = {Precision::f32, Precision::f64};
-  for (const char* name : {"cublas", "cuda"}) c.names.kernels.push_back({name, false, {Precision::f32}});
+  add_devices(c);
   Study s = study();
   s.model = {"lstm"};
   s.precision = {Precision::f32, Precision::f64};

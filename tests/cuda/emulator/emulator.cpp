@@ -7,6 +7,7 @@
 #include <deque>
 #include <exception>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -133,6 +134,19 @@ void resume(Thread& thread) {
   }
 }
 
+// Resumes those threads of a warp that do not wait; how many there were. `left`: less those that end.
+std::size_t run_warp(std::span<Thread> warp, std::size_t& left) {
+  std::size_t resumed = 0;
+  for (std::size_t i = 0; i < warp.size() && !block->error; ++i) {
+    Thread& thread = warp[order == Order::first_to_last ? i : warp.size() - 1 - i];
+    if (!ready(thread)) continue;
+    ++resumed;
+    resume(thread);
+    if (thread.done) --left;
+  }
+  return resumed;
+}
+
 void run_block(const std::function<void()>& kernel, std::size_t shared_bytes) {
   const auto count = static_cast<std::size_t>(place.threads.x * place.threads.y * place.threads.z);
   if (count % kLanes != 0) fail("a block of " + std::to_string(count) + " threads is not whole warps");
@@ -154,14 +168,12 @@ void run_block(const std::function<void()>& kernel, std::size_t shared_bytes) {
   std::size_t left = count;
   while (left > 0 && !own.error) {
     bool progress = false;
-    for (std::size_t i = 0; i < count && !own.error; ++i) {
-      const std::size_t at = order == Order::first_to_last ? i : count - 1 - i;
-      if (!ready(own.threads[at])) continue;
-      progress = true;
-      resume(own.threads[at]);
-      if (own.threads[at].done) --left;
+    for (std::size_t w = 0; w < own.warps.size(); ++w) {
+      // A warp goes on until it waits for others: as far ahead of them as barriers let it.
+      const std::size_t first = (order == Order::first_to_last ? w : own.warps.size() - 1 - w) * kLanes;
+      while (const std::size_t resumed = run_warp({own.threads.data() + first, kLanes}, left)) progress |= resumed > 0;
     }
-    if (!progress) fail("threads wait for others that have ended or wait elsewhere");
+    if (left > 0 && !progress && !own.error) fail("threads wait for others that have ended or wait elsewhere");
   }
   if (own.error) std::rethrow_exception(own.error);
 }

@@ -14,7 +14,7 @@ namespace emulator {
 
 inline constexpr int kLanes = 32;
 
-// How the threads of a block take turns, and when asynchronous copies arrive.
+// Which warps of a block go ahead of the others, and which lanes of a warp, and when asynchronous copies arrive.
 enum class Order {
   first_to_last,  // and copies as late as a wait allows: a missing wait reads poison
   last_to_first   // and copies at once: a buffer that is filled again too early is overwritten
