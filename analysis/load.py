@@ -40,6 +40,11 @@ class Result:
         """The most attended vectors; empty where none were kept."""
         return self.tables.get("attended", pd.DataFrame())
 
+    def devices(self) -> list[str]:
+        """Names of the devices that ranks computed on; empty where all did on the host."""
+        ranks = self.tables.get("ranks", pd.DataFrame({"device": []}))
+        return sorted({device.rsplit(" at ", 1)[0] for device in ranks["device"] if device != "-"})
+
     def meta(self, name: str) -> str:
         """A value of the last launch, or "unknown"."""
         rows = self.tables["meta"].query("name == @name")

@@ -20,7 +20,7 @@ from . import scaling
 # Okabe & Ito: told apart with every common colour vision; markers and dashes say the same once more.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-SPLIT = {"compute": "#0072B2", "exchange": "#D55E00", "wait": "#BBBBBB"}
+SPLIT = {"compute": "#0072B2", "copy": "#56B4E9", "exchange": "#D55E00", "wait": "#BBBBBB"}  # copy: to and from devices
 SECONDS = EngFormatter(unit="s")
 LEGEND_BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncol": 2, "columnspacing": 1.2, "handletextpad": 0.5}
 MACHINE_WIDTH = 20  # characters an inch
@@ -194,20 +194,22 @@ def weak(cases: pd.DataFrame, samples: pd.DataFrame, machine: str) -> Figure | N
 
 
 def split(cases: pd.DataFrame, machine: str) -> Figure | None:
-    """Where the time goes: compute, exchange, wait; one bar a case."""
+    """Where the time goes: compute, copies of devices, exchange, wait; one bar a case."""
     table = scaling.valid(cases)
-    table = table[table["ranks"] > 1]
+    table = table[(table["ranks"] > 1) | (table["copy"] > 0)]
     if table.empty:
         return None
     table = table.sort_values(["study", "model", "m", "precision", "reduction", "ranks"]).iloc[::-1]
     labels = [
-        f"{row['study']}: {scaling.series_label(row)}, m = {row['m']:,}, {row['ranks']} ranks ({seconds_text(row['seconds_median'])})"
+        f"{row['study']}: {scaling.series_label(row)}, m = {row['m']:,}, {ranks_text(row['ranks'])} ({seconds_text(row['seconds_median'])})"
         for _, row in table.iterrows()
     ]
     figure, axes = plt.subplots(figsize=(11.5, 1.4 + 0.3 * len(table)))
-    total = table["compute"] + table["exchange"] + table["wait"]
+    total = sum(table[name] for name in SPLIT)
     left = np.zeros(len(table))
-    for (name, colour), hatch in zip(SPLIT.items(), ("", "//", "..")):
+    for (name, colour), hatch in zip(SPLIT.items(), ("", "\\\\", "//", "..")):
+        if name == "copy" and not (table["copy"] > 0).any():
+            continue
         share = (table[name] / total).to_numpy()
         axes.barh(labels, share, left=left, color=colour, hatch=hatch, edgecolor="white", label=name, height=0.75)
         left += share
@@ -215,7 +217,7 @@ def split(cases: pd.DataFrame, machine: str) -> Figure | None:
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of a repetition (mean over ranks); in brackets: its median time")
     axes.grid(axis="y", visible=False)
-    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=3)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncol=4)
     return finish(figure, "Where the time goes", machine)
 
 

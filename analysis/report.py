@@ -26,7 +26,8 @@ FIGURES = {
 def machine_line(result: Result) -> str:
     names = ("cpu", "cores", "host", "mpi", "blas", "compiler", "start")
     cpu, cores, host, mpi, blas, compiler, start = (result.meta(name) for name in names)
-    return f"{cpu}, {cores} cores, host {host}; {mpi}; {blas}; {compiler}; {start}; knowscale {result.meta('revision')}"
+    devices = "".join(f", {device}" for device in result.devices())
+    return f"{cpu}, {cores} cores{devices}, host {host}; {mpi}; {blas}; {compiler}; {start}; knowscale {result.meta('revision')}"
 
 
 def figures(result: Result) -> dict[str, object]:

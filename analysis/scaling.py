@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-EXCHANGE = ["placement", "overlap", "query_tile", "chunk", "node_size"]
+EXCHANGE = ["placement", "overlap", "query_tile", "chunk", "node_size", "transport"]
 SERIES = ["model", "causal", "kernel", "reduction", "sequence", "precision", "threads", "query_block", "key_block", *EXCHANGE]
 AMOUNTS = {
     "query_block": "{} queries at a time",
@@ -44,8 +44,9 @@ def series_label(row: pd.Series) -> str:
     threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
     placement = f" {row['placement']}" if row["placement"] not in ("natural", "-") else ""
     overlap = " overlapped" if row["overlap"] == "yes" else ""
+    transport = f" by {row['transport']}" if row["transport"] not in ("host", "-") else ""
     amounts = "".join(", " + text.format(row[name]) for name, text in AMOUNTS.items() if row[name] > 0)
-    return f"{'/'.join(used)}{placement}{overlap}{tokens} {row['precision']}{threads}{amounts}"
+    return f"{'/'.join(used)}{placement}{overlap}{transport}{tokens} {row['precision']}{threads}{amounts}"
 
 
 def problem_label(row: pd.Series) -> str:

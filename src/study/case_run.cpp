@@ -215,9 +215,11 @@ CaseResult run_case(const Case& asked, const CaseContext& context, const Communi
 }
 
 std::string case_label(const Case& c) {
-  const std::string method = c.hidden > 0          ? fmt::format("{} H {}", c.model, c.hidden)
-                             : c.kernel == kUnused ? c.model
-                                                   : fmt::format("{}/{}/{}", c.model, c.kernel, c.reduction);
+  std::string method = c.model;
+  for (const std::string& part : {c.kernel, c.reduction}) {
+    if (part != kUnused) method += "/" + part;
+  }
+  if (c.hidden > 0) method += fmt::format(" H {}", c.hidden);
   const std::string tile = c.options.query_tile == 0 ? "" : fmt::format(" in tiles of {}", c.options.query_tile);
   const std::string lengths = c.lengths == Lengths::equal ? "" : fmt::format(" of {} lengths", name_of(c.lengths));
   return fmt::format("{}: {}{}{}{}{} {}, n {} x m {} x d {}, batch {}{}, {} rank{} x {} thread{}", c.study, method,

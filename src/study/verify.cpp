@@ -10,6 +10,7 @@
 
 #include "kernels/threads.hpp"
 #include "comm/device_collectives.hpp"
+#include "models/lstm.hpp"
 #include "models/model.hpp"
 #include "models/representation.hpp"
 #include "models/symmetry.hpp"
@@ -122,10 +123,11 @@ struct Worst {
   }
 };
 
-// One way to run a model: how its exchange goes, and where its tokens lie.
+// One way to run a model: how its exchange goes, where its tokens lie, and where a model without a kernel computes.
 struct Way {
   ReductionOptions options;
   Placement sequence = Placement::replicated;
+  std::string_view kernel = kUnused;
 };
 
 // One model, kernel and reduction on all sizes; the model `knowledge` on all generators, the others on one a size.
@@ -150,6 +152,7 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, cons
         use_reduction(c, *backend.reduction, way.options);
       } else {
         c.options.placement = way.options.placement;
+        c.kernel = way.kernel;
       }
       if (c.batch > 1) make_unequal(c);
       if (way.sequence == Placement::sharded && c.tokens() >= c.ranks) c.sequence = Placement::sharded;
@@ -222,9 +225,14 @@ template <class T>
 void verify_precision(const VerifyOptions& options, const Communicator& comm, Tally& tally) {
   for (const Model<T>& model : models<T>()) {
     if (!model.structure.attends()) {
-      if (!options.kernel.empty()) continue;
-      verify_outputs(options, comm, model, {}, {}, tally);
-      verify_outputs(options, comm, model, {}, {{.placement = Placement::replicated}, Placement::sharded}, tally);
+      for (const std::string_view kernel : {kUnused, lstm_model::kOnDevice}) {
+        const bool on_device = kernel != kUnused;
+        if (on_device ? !model.structure.recurrent || cuda::device_count() == 0 : !options.kernel.empty()) continue;
+        if (on_device && !options.kernel.empty() && options.kernel != kernel) continue;
+        verify_outputs(options, comm, model, {}, {.kernel = kernel}, tally);
+        verify_outputs(options, comm, model, {},
+                       {{.placement = Placement::replicated}, Placement::sharded, kernel}, tally);
+      }
       continue;
     }
     for (const Kernel<T>& kernel : kernels_to_verify<T>(options)) {

@@ -147,6 +147,18 @@ TYPED_TEST(FromHost, SomeOfTheKeptRowsAreTakenFromTheirPlace) {
   }
 }
 
+// Beside heads of more than 256 columns others are not padded either, as they are where they are kept.
+TYPED_TEST(FromHost, KeptRowsOfAnotherWidthAreCopied) {
+  const Problem<TypeParam> p({2, 20, 2, 2, 300, 12});
+  const auto values = keep_on_device<TypeParam>(p.values.view(), 2, 12);
+  for (const auto& kernel : kernels<TypeParam>()) {
+    if (kernel.name == "cuda") continue;  // takes no such heads
+    Matrix<float> state(4, 14);
+    kernel.compute(input_of(p), state.view(), Threads(1));
+    expect_state(p, kernel, state.view());
+  }
+}
+
 TYPED_TEST(FromHost, ThreadsOfTheHostDoNotMix) {
   const Problem<TypeParam> a({5, 70, 1, 1, 16, 16}), b({19, 33, 2, 1, 8, 8});
   const Kernel<TypeParam>& kernel = kernels<TypeParam>().back();

@@ -13,7 +13,7 @@ CASE = {
     "study": "size", "knowledge": "gaussian", "model": "knowledge", "causal": "-", "kernel": "simd", "precision": "f32",
     "sequence": "replicated", "lengths": "equal", "reused": 0, "m": 64, "d": 64,
     "heads": 1, "kv_heads": 1, "hidden": 0, "batch": 1, "scale": 0.125, "scaling": "strong", "threads": 1, "query_block": 0, "key_block": 0,
-    "ranks": 2, "placement": "natural", "overlap": "no", "query_tile": 0, "chunk": 0, "node_size": 0, "n": 1, "launch": 1,
+    "ranks": 2, "placement": "natural", "overlap": "no", "query_tile": 0, "chunk": 0, "node_size": 0, "transport": "-", "copy": 0.0, "n": 1, "launch": 1,
     "repetitions": 9, "seconds_median": 1.0, "seconds_low": 0.9, "seconds_high": 1.1, "stopped_by": "interval", "compute": 0.8,
     "exchange": 0.2, "wait": 0.0, "exchange_predicted": 1e-5, "flops": 1e9, "bytes_read": 1e6, "bytes_sent": 264.0, "messages_sent": 1.0,
     "bytes_counted": np.nan, "messages_counted": np.nan, "bound": "fma_f32", "fraction_of_bound": 0.5, "error": 1e-7,

@@ -100,3 +100,17 @@ def test_files_that_cannot_be_read_end_with_status_3(tmp_path, result_file, caps
     assert main(["report", str(path)]) == 3
     err = capsys.readouterr().err
     assert words in err and str(path) in err and err.count("\n") == 1
+
+
+def test_the_report_names_devices_and_shows_copies(result_file, tmp_path):
+    with h5py.File(result_file, "r+") as file:
+        ranks = file.create_group("ranks")
+        ranks["device"] = [b"Some GPU at 0000:01:00.0", b"Some GPU at 0000:02:00.0", b"-"]
+        file["cases/copy"][:] = 0.05
+        file["cases/transport"][:] = b"n"
+    assert load.load(result_file).devices() == ["Some GPU"]
+    assert main(["report", str(result_file), "-o", str(tmp_path / "out")]) == 0
+    text = (tmp_path / "out" / "report.txt").read_text()
+    assert "cores, Some GPU, host" in text
+    assert "packed by n f32" in text
+    assert "copy" in (tmp_path / "out" / "split.svg").read_text()
