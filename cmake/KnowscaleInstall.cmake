@@ -2,6 +2,9 @@
 # cmake --install: the program, the libraries, their headers, the campaigns, and a package config file, so that
 # find_package(knowscale) gives knowscale::kernels, knowscale::comm and the rest.
 get_property(layers GLOBAL PROPERTY KNOWSCALE_LAYERS)
+if(TARGET knowscale_cudnn)
+  list(APPEND layers knowscale_cudnn)
+endif()
 install(TARGETS knowscale_main RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS ${layers} knowscale_mpi knowscale_hdf5 knowscale_random123 knowscale_version EXPORT knowscale
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
