@@ -2,9 +2,6 @@
 # cmake --install: the program, the libraries, their headers, the campaigns, and a package config file, so that
 # find_package(knowscale) gives knowscale::kernels, knowscale::comm and the rest.
 get_property(layers GLOBAL PROPERTY KNOWSCALE_LAYERS)
-if(TARGET knowscale_cudnn)
-  list(APPEND layers knowscale_cudnn)
-endif()
 install(TARGETS knowscale_main RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(TARGETS ${layers} knowscale_mpi knowscale_hdf5 knowscale_random123 knowscale_version EXPORT knowscale
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
@@ -14,13 +11,11 @@ install(DIRECTORY bench/campaigns DESTINATION ${CMAKE_INSTALL_DATADIR}/knowscale
 install(FILES data/wordnet-sample.h5 data/WORDNET-LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/knowscale/data)
 install(FILES LICENSE README.md CITATION.cff DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-if(KNOWSCALE_CUDA)
-  foreach(optional cudnn nccl)
-    if(TARGET knowscale_${optional})
-      install(TARGETS knowscale_${optional} EXPORT knowscale)
-    endif()
-  endforeach()
-endif()
+foreach(optional knowscale_cudnn knowscale_nccl)
+  if(TARGET ${optional})
+    install(TARGETS ${optional} EXPORT knowscale)
+  endif()
+endforeach()
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/knowscale)
 configure_package_config_file(cmake/knowscale-config.cmake.in ${PROJECT_BINARY_DIR}/knowscale-config.cmake
