@@ -229,7 +229,7 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Ta
         const bool on_device = kernel != kUnused;
         if (on_device ? !model.structure.recurrent || cuda::device_count() == 0 : !options.kernel.empty()) continue;
         if (on_device && !options.kernel.empty() && options.kernel != kernel) continue;
-        verify_outputs(options, comm, model, {}, {.kernel = kernel}, tally);
+        verify_outputs(options, comm, model, {}, {.options = {}, .kernel = kernel}, tally);
         verify_outputs(options, comm, model, {},
                        {{.placement = Placement::replicated}, Placement::sharded, kernel}, tally);
       }
