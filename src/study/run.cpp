@@ -90,7 +90,7 @@ void measure_ceilings(const std::vector<Case>& cases, const Communicator& world,
   }
 }
 
-// That of this rank, if cases run on devices and it takes part in one.
+// That of this rank, if cases run on devices and it takes part in one; all of which fit their memory.
 std::optional<DeviceOfRank> choose_devices(const Plan& plan, const std::vector<Case>& cases, const Communicator& world) {
   int ranks = 0;
   for (const Case& c : cases) ranks = runs_on_device(c) ? std::max(ranks, c.ranks) : ranks;
@@ -98,6 +98,10 @@ std::optional<DeviceOfRank> choose_devices(const Plan& plan, const std::vector<C
   std::optional<DeviceOfRank> device;
   on_first(ranks, world,
            [&](const Communicator& comm) { device = choose_device(comm, plan.campaign.ranks_a_device); });
+  for (const Case& c : cases) {
+    if (!runs_on_device(c)) continue;
+    on_first(c.ranks, world, [&](const Communicator& comm) { require_device_memory(comm, c, *device); });
+  }
   return device;
 }
 

@@ -183,6 +183,22 @@ TYPED_TEST(FromHost, CopiesAreTimed) {
   EXPECT_EQ(take_copy_seconds(), 0);
 }
 
+// What a run is refused for is at least what it takes, and not much more. Of each kernel the largest problem yet.
+TYPED_TEST(FromHost, MemoryIsEstimated) {
+  const Problem<TypeParam> p({400, 48, 4, 2, 40, 40});
+  const HeadShape shape = {4, 2, 40, 40};
+  for (const auto& kernel : kernels<TypeParam>()) {
+    const auto keys = keep_on_device<TypeParam>(p.keys.view(), 2, 40), values = keep_on_device<TypeParam>(p.values.view(), 2, 40);
+    const std::int64_t before = free_bytes();
+    Matrix<float> state(400 * 4, 42);
+    kernel.compute(input_of(p), state.view(), Threads(1));
+    const std::int64_t taken = before - free_bytes(), estimate = scratch_bytes<TypeParam>(kernel.name, shape, 400, 48);
+    EXPECT_LE(taken, estimate) << kernel.name;
+    EXPECT_EQ(resident_bytes<TypeParam>(48, 2, 40), static_cast<std::int64_t>(48 * 2 * 64 * sizeof(TypeParam)));
+    EXPECT_LE(estimate, 200 << 20) << kernel.name;
+  }
+}
+
 TEST(Devices, OneThatIsNotThereIsRefused) { EXPECT_THROW(use_device(device_count()), Error); }
 
 TEST(Devices, TooWideHeadsAreRefusedByTheFusedKernels) {

@@ -3,21 +3,15 @@
 #pragma once
 
 #include <cstddef>
-#include <mutex>
 
 #include "emulator.hpp"
 #include "kernels/cuda/device.hpp"
+#include "kernels/cuda/grid.hpp"
 
 // Counts a launch; an error where the device was lost.
 cudaError_t emulated_launch(dim3 blocks, dim3 threads, std::size_t shared_bytes);
 
 namespace knowscale::cuda {
-
-struct Grid {
-  dim3 blocks;
-  dim3 threads;
-  std::size_t shared_bytes = 0;
-};
 
 template <class... Parameters>
 void launch(void (*kernel)(Parameters...), const Grid& grid, cudaStream_t, Parameters... arguments) {

@@ -150,9 +150,7 @@ def test_a_device_lost_on_one_rank_ends_all(emulated):
     assert len(done.errors) == 1 and LOST.search(done.errors[0])
 
 
-def test_verify_takes_one_kernel(emulated):
-    done = emulated("verify", "--kernel", "cublas_tf32", ranks=1)
-    assert done.status == 0, done.out[-2000:]
-    assert "kernels of devices on emulated on the host" in done.out
-    assert "simd" not in done.out
-    assert emulated("verify", "--kernel", "cudda", ranks=1).status == 2
+def test_verify_refuses_a_kernel_that_cannot_run(emulated):
+    unknown, without = emulated("verify", "--kernel", "cudda", ranks=1), emulated("verify", "--kernel", "cuda", ranks=1, devices=0)
+    assert unknown.status == 2 and 'did you mean "cuda"?' in unknown.errors[0]
+    assert without.status == 3 and "no CUDA device is visible" in without.errors[0]

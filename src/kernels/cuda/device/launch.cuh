@@ -4,18 +4,10 @@
 
 #include <cuda_runtime.h>
 
-#include <cstddef>
-
 #include "kernels/cuda/device.hpp"
+#include "kernels/cuda/grid.hpp"
 
 namespace knowscale::cuda {
-
-// Blocks, threads a block, and dynamic shared memory of a block in bytes.
-struct Grid {
-  dim3 blocks;
-  dim3 threads;
-  std::size_t shared_bytes = 0;
-};
 
 // Queues the kernel on the stream. Throws Error(resource) where the device refuses it.
 template <class... Parameters>
