@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "comm/device_collectives.hpp"
 #include "comm/reduction.hpp"
 #include "kernels/threads.hpp"
 #include "record/console.hpp"
@@ -70,7 +71,7 @@ ExitStatus execute(const Options& options, const Communicator& world) {
 ExitStatus execute_alone(const Options& options) {
   switch (options.command) {
     case Command::version:
-      for (const auto& [name, value] : versions(mpi_version())) fmt::print("{:<10}{}\n", name, value);
+      for (const auto& [name, value] : versions(exchange_versions())) fmt::print("{:<10}{}\n", name, value);
       break;
     case Command::info: fmt::print("{}", describe_file(options.file)); break;
     case Command::list: print_list(); break;

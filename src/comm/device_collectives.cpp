@@ -43,6 +43,11 @@ bool mpi_is_cuda_aware() {
 #endif
 }
 
+std::string exchange_versions() {
+  const std::string nccl = nccl_version();
+  return nccl.empty() ? mpi_version() : mpi_version() + ", " + nccl;
+}
+
 std::unique_ptr<DeviceCollectives> device_collectives(const Communicator& comm, Transport transport, void* stream) {
   std::unique_ptr<DeviceCollectives> collectives;
   if (transport == Transport::nccl) {

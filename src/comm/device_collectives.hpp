@@ -34,5 +34,7 @@ bool mpi_is_cuda_aware();
 std::unique_ptr<DeviceCollectives> nccl_collectives(const Communicator& comm, void* stream);
 // "NCCL 2.28.9", or nothing.
 std::string nccl_version();
+// What exchange goes through: "Open MPI v4.1.4, NCCL 2.28.9".
+std::string exchange_versions();
 
 }  // namespace knowscale

@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "comm/device_collectives.hpp"
 #include "comm/message_count.hpp"
 #include "kernels/blas/gemm.hpp"
 #include "kernels/threads.hpp"
@@ -107,7 +108,7 @@ std::optional<DeviceOfRank> choose_devices(const Plan& plan, const std::vector<C
 
 // Everything about this launch that is known at its start.
 NameValues describe_launch(const RunOptions& options, const Plan& plan) {
-  NameValues meta = versions(mpi_version());
+  NameValues meta = versions(exchange_versions());
   for (const auto& pair : environment(options.argv)) meta.push_back(pair);
   meta.emplace_back("campaign_text", plan.campaign.text);
   return meta;
