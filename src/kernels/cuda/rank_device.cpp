@@ -12,10 +12,10 @@
 namespace knowscale::cuda {
 namespace {
 
-// One a process, as the current device of CUDA is.
+// One a process, as the current device of CUDA is. Never destroyed at the end: the driver may be gone by then.
 std::unique_ptr<RankDevice>& the_device() {
-  static std::unique_ptr<RankDevice> device;
-  return device;
+  static auto* device = new std::unique_ptr<RankDevice>();
+  return *device;
 }
 
 // Makes it current and tells about it; what comes after in the constructor is made on it.
