@@ -11,7 +11,7 @@
 
 #include <cmath>
 
-#include "kernels/cuda/device/numbers.cuh"
+#include "kernels/cuda/numbers.cuh"
 #include "kernels/cuda/tiles.hpp"
 
 namespace knowscale::cuda {

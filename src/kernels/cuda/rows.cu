@@ -6,7 +6,7 @@
 
 #include <limits>
 
-#include "kernels/cuda/device/numbers.cuh"
+#include "kernels/cuda/numbers.cuh"
 #include "kernels/cuda/tiles.hpp"
 
 namespace knowscale::cuda {

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "core/half.hpp"
-#include "kernels/cuda/device/numbers.cuh"
+#include "kernels/cuda/numbers.cuh"
 #include "kernels/cuda/tiles.hpp"
 
 namespace knowscale::cuda {

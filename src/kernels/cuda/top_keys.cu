@@ -19,8 +19,8 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "kernels/cuda/device/best_list.cuh"
-#include "kernels/cuda/device/scores.cuh"
+#include "kernels/cuda/best_list.cuh"
+#include "kernels/cuda/scores.cuh"
 #include "kernels/cuda/tiles.hpp"
 
 namespace knowscale::cuda {

@@ -10,7 +10,7 @@
 #include <cstdint>
 
 #include "kernels/attention.hpp"
-#include "kernels/cuda/device/numbers.cuh"
+#include "kernels/cuda/numbers.cuh"
 
 namespace knowscale::cuda {
 

@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "kernels/cuda/device/numbers.cuh"
+#include "kernels/cuda/numbers.cuh"
 #include "kernels/top_keys.hpp"
 
 namespace knowscale::cuda {
