@@ -39,10 +39,7 @@ double bytes_on_device(const Case& c) {
 
 }  // namespace
 
-bool runs_on_device(const Case& c) {
-  return std::find(std::begin(cuda::kKernelNames), std::end(cuda::kKernelNames), c.kernel) !=
-         std::end(cuda::kKernelNames);
-}
+bool runs_on_device(const Case& c) { return cuda::is_kernel_of_devices(c.kernel); }
 
 DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_a_device) {
   const Communicator node = comm.node();

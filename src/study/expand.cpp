@@ -124,9 +124,8 @@ class Expansion {
  private:
   // One that this build has on this machine, or why it has not.
   void require_kernel(const std::string& name) const {
-    const auto& of_devices = cuda::kKernelNames;
     const auto& why = context_.names.without_devices;
-    if (why && std::find(std::begin(of_devices), std::end(of_devices), name) != std::end(of_devices)) {
+    if (why && cuda::is_kernel_of_devices(name)) {
       throw Error(why->status(), fmt::format("study \"{}\": kernel \"{}\": {}", study_.name, name, why->what()));
     }
     known(study_, "kernel", name, context_.names.kernels);
@@ -144,8 +143,7 @@ class Expansion {
     if (!structure.recurrent) return unused();
     std::vector<std::string> places;
     for (const std::string& kernel : study_.kernel) {
-      const bool on_device = std::ranges::find(cuda::kKernelNames, kernel) != std::end(cuda::kKernelNames);
-      places.emplace_back(on_device ? lstm_model::kOnDevice : kUnused);
+      places.emplace_back(cuda::is_kernel_of_devices(kernel) ? lstm_model::kOnDevice : kUnused);
     }
     return places;
   }

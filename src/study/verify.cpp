@@ -289,9 +289,7 @@ void prepare_kernels(const VerifyOptions& options, const Communicator& world, co
   const KnownNames names = known_names();
   world.together([&] {
     if (options.kernel.empty()) return;
-    const bool of_devices = std::find(std::begin(cuda::kKernelNames), std::end(cuda::kKernelNames), options.kernel) !=
-                            std::end(cuda::kKernelNames);
-    if (of_devices && names.without_devices) {
+    if (cuda::is_kernel_of_devices(options.kernel) && names.without_devices) {
       throw Error(names.without_devices->status(),
                   fmt::format("--kernel {}: {}", options.kernel, names.without_devices->what()));
     }

@@ -3,7 +3,9 @@
 // functions (none.cpp) and no device.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,6 +17,10 @@ namespace knowscale::cuda {
 
 // Names of kernels that run on devices, in whatever build.
 inline constexpr std::string_view kKernelNames[] = {"cublas", "cublas_tf32", "cuda"};
+
+constexpr bool is_kernel_of_devices(std::string_view name) {
+  return std::ranges::find(kKernelNames, name) != std::end(kKernelNames);
+}
 
 struct Device {
   int index = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An encoder-decoder LSTM on the device of this rank. Nothing of CUDA is included here; a build without has the same
-// function (none_models.cpp).
+// function (none.cpp).
 #pragma once
 
 #include <memory>

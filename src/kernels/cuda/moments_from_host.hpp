@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Weighted second moments of rows of the host, summed on the device of this rank. Nothing of CUDA is included here; a
-// build without has the same function (none_models.cpp).
+// build without has the same function (none.cpp).
 #pragma once
 
 #include <cstdint>
