@@ -41,6 +41,16 @@ constexpr double unit_roundoff(Precision precision) {
 // bf16 (2^-9) before they multiply values, and their exponential may be as coarse (2^-13).
 constexpr double weight_roundoff(Precision precision) { return precision == Precision::bf16 ? 0x1p-9 + 0x1p-13 : 0; }
 
+// Products below this are rounded as if they were as large as this: the smallest normal number where results underflow
+// gradually; for bf16, whose products in pairs flush to zero what is below that, as much larger as makes up for it.
+constexpr double least_magnitude(Precision precision) {
+  if (precision == Precision::f64) return std::numeric_limits<double>::min();
+  return precision == Precision::bf16 ? 0x1p-102 : double{std::numeric_limits<float>::min()};
+}
+
+// Kernels need not tell weights below this from it, beside a largest weight of 1.
+constexpr double least_weight(Precision precision) { return precision == Precision::f64 ? 0x1p-1020 : 0x1p-124; }
+
 // call(T{}) for the type T that stores numbers of this precision.
 template <class Call>
 auto with_type_of(Precision precision, const Call& call) {

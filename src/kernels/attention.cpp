@@ -40,6 +40,7 @@ Roundings roundings_of(std::string_view name) {
       if (kernel.name != name) continue;
       most.factors = std::max(most.factors, kernel.roundings.factors);
       most.weights = std::max(most.weights, kernel.roundings.weights);
+      most.least_weight = std::max(most.least_weight, kernel.roundings.least_weight);
     }
   };
   take(kernels<T>());

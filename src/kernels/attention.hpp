@@ -124,6 +124,8 @@ void normalise(MatrixView<const T> rows, MatrixView<T> out, const Threads& threa
 struct Roundings {
   double factors = 0;  // of scores and weighted values, before they are multiplied
   double weights = 0;  // beyond weight_roundoff() of the precision
+  double least_weight =
+      0;  // beside a largest one of 1, below which weights round absolutely; where over least_weight()
 };
 
 // One way of computing the partial state of a shard of numbers of type T. `compute` overwrites `out`, the rows of a

@@ -15,7 +15,7 @@ std::int64_t no_scratch_on_the_host(const HeadShape&, int) { return 0; }
 constexpr double kExponential = 0x1p-22;
 constexpr Roundings kSplit = {0x1p-21, kExponential};
 // Weights of f16 keep 11 bits; those of bf16 are weight_roundoff() of the precision.
-constexpr Roundings kHalf = {0, 0x1p-11 + kExponential};
+constexpr Roundings kHalf = {0, 0x1p-11 + kExponential, 0x1p-38};
 // cuBLAS does not say whether it rounds to tf32 or cuts off.
 constexpr Roundings kTf32 = {0x1p-10, 0x1p-10};
 

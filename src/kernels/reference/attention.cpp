@@ -15,7 +15,7 @@ void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, con
 }
 
 std::int64_t scratch_bytes(const HeadShape& shape, int threads) {
-  return shape.value_dim * static_cast<std::int64_t>(sizeof(double)) * threads;
+  return shape.value_dim * static_cast<std::int64_t>(sizeof(long double)) * threads;
 }
 
 template void compute(const AttentionInput<float>&, MatrixView<float>, const Threads&);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+// The largest weight is 1 whatever the scores are, for every finite input.
 #include "kernels/reference/row.hpp"
 
 #include <algorithm>
@@ -9,13 +10,26 @@
 namespace knowscale::reference {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
+// Wide enough for every product of three finite numbers in f64 and sums of them, where it has more exponents (x86, 80
+// bits; ARM, 128).
+using Wide = long double;
+
+constexpr Wide kInfinity = std::numeric_limits<Wide>::infinity();
 
 template <class T>
-double score(const T* query, const T* key, std::int64_t dim, double scale) {
-  double sum = 0;
-  for (std::int64_t c = 0; c < dim; ++c) sum += static_cast<double>(query[c]) * static_cast<double>(key[c]);
+Wide score(const T* query, const T* key, std::int64_t dim, double scale) {
+  Wide sum = 0;
+  for (std::int64_t c = 0; c < dim; ++c) {
+    sum += static_cast<Wide>(static_cast<double>(query[c])) * static_cast<Wide>(static_cast<double>(key[c]));
+  }
   return scale * sum;
+}
+
+// What the state says that scores are relative to; the nearest number that there is.
+template <class L>
+L stored_maximum(Wide maximum) {
+  constexpr Wide most = std::numeric_limits<L>::max();
+  return static_cast<L>(maximum == -kInfinity ? maximum : std::clamp(maximum, -most, most));
 }
 
 }  // namespace
@@ -30,27 +44,35 @@ void compute_row(const AttentionInput<T>& input, std::int64_t query_index, std::
     return score(query, input.keys.row(k) + kv_head * shape.key_dim, shape.key_dim, input.scale);
   };
 
-  double maximum = -kInfinity;
+  Wide maximum = -kInfinity;
   for (std::int64_t k = 0; k < input.keys.rows; ++k) maximum = std::max(maximum, score_of(k));
 
-  double sum = 0;
-  std::vector<double> weighted(static_cast<std::size_t>(shape.value_dim), 0.0);
+  Wide sum = 0;
+  std::vector<Wide> weighted(static_cast<std::size_t>(shape.value_dim), 0);
   for (std::int64_t k = 0; k < input.keys.rows; ++k) {
-    const double relative = score_of(k);
+    const Wide relative = score_of(k);
     if (relative == -kInfinity) continue;
-    const double weight = std::exp(relative - maximum);
+    const Wide weight = std::exp(relative - maximum);
     const T* value = input.values.row(k) + kv_head * shape.value_dim;
     sum += weight;
-    for (std::size_t c = 0; c < weighted.size(); ++c) weighted[c] += weight * static_cast<double>(value[c]);
+    for (std::size_t c = 0; c < weighted.size(); ++c)
+      weighted[c] += weight * static_cast<Wide>(static_cast<double>(value[c]));
   }
 
-  // Stored against the maximum as it is rounded, so that (o, l, m) belong together.
+  // Against the maximum as it is rounded, so that (o, l, m) belong together, where that can be said in numbers near 1:
+  // of larger scores the rounding is more than they know of each other, and the state is the same one without it.
   using L = Accumulator<T>;
-  const L stored = static_cast<L>(maximum);
-  const double shift = maximum == -kInfinity ? 0.0 : std::exp(maximum - static_cast<double>(stored));
-  for (std::size_t c = 0; c < weighted.size(); ++c) out[c] = static_cast<L>(weighted[c] * shift);
-  out[shape.value_dim] = static_cast<L>(sum * shift);
-  out[shape.value_dim + 1] = stored;
+  constexpr Wide kMostLost = 1, kMost = std::numeric_limits<L>::max();
+  const L stored = stored_maximum<L>(maximum);
+  const Wide lost = maximum == -kInfinity ? 0 : maximum - static_cast<Wide>(stored);
+  Wide factor = std::abs(lost) <= kMostLost ? std::exp(lost) : Wide{1};
+  // Sums of the largest values there are exceed them; their mean, which is the state relative to log l, does not.
+  const bool fits =
+      std::all_of(weighted.begin(), weighted.end(), [&](Wide x) { return std::abs(x) * factor <= kMost; });
+  if (!fits) factor = 1 / sum;
+  for (std::size_t c = 0; c < weighted.size(); ++c) out[c] = static_cast<L>(weighted[c] * factor);
+  out[shape.value_dim] = static_cast<L>(sum * factor);
+  out[shape.value_dim + 1] = fits ? stored : stored_maximum<L>(maximum + std::log(sum));
 }
 
 template void compute_row(const AttentionInput<float>&, std::int64_t, std::int64_t, float*);

@@ -7,6 +7,7 @@
 #include "kernels/simd/attention.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "kernels/simd/stream.hpp"
@@ -38,10 +39,9 @@ Division divide(std::int64_t rows, std::int64_t kv_heads, std::int64_t keys, std
   return {std::clamp<std::int64_t>(keys / 64, 1, threads), least_blocks};
 }
 
-}  // namespace
-
 template <class T>
-void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads) {
+void compute_with(double slack, const AttentionInput<T>& input, MatrixView<Accumulator<T>> out,
+                  const Threads& threads) {
   const HeadShape& shape = input.shape;
   const std::int64_t rows = input.queries.rows * (shape.heads / shape.kv_heads), keys = input.keys.rows;
   const Tiles tiles = choose_tiles(input);
@@ -59,12 +59,32 @@ void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, con
                   row_range(keys, division.key_ranges, range),
                   tiles.keys,
                   threads,
-                  range == 0 ? out : others[static_cast<std::size_t>(range - 1)].rows()});
+                  range == 0 ? out : others[static_cast<std::size_t>(range - 1)].rows(),
+                  this_processor(),
+                  slack});
   });
   threads.parallel_for(others.empty() ? 0 : threads.count(), [&](std::int64_t part) {
     const RowRange mine = row_range(out.rows, threads.count(), part);
     for (const auto& other : others) merge<Accumulator<T>>(out.slice_rows(mine), other.rows().slice_rows(mine));
   });
+}
+
+// Whether sums of weights and of weighted values are.
+template <class L>
+bool finite(MatrixView<L> states) {
+  for (std::int64_t i = 0; i < states.rows; ++i) {
+    const L* row = states.row(i);
+    if (!std::all_of(row, row + states.cols - 1, [](L x) { return std::isfinite(x); })) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+template <class T>
+void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads) {
+  compute_with(kSlack, input, out, threads);
+  if (!finite(out)) compute_with(kNoSlack, input, out, threads);
 }
 
 template <class T>

@@ -161,15 +161,16 @@ class FewQueries {
     return shape.key_dim % kBlockColumns == 0 && shape.value_dim % (lanes() * Numbers::kPair) == 0;
   }
 
-  FewQueries(const AttentionInput<T>& input, const QueryRows& rows, std::int64_t block_keys, bool sparse)
+  FewQueries(const AttentionInput<T>& input, const QueryRows& rows, std::int64_t block_keys, bool sparse, double slack)
       : input_(input),
         rows_(rows),
         sparse_(kWhole && sparse),
+        slack_(static_cast<L>(slack)),
         value_cols_(round_up(input.shape.value_dim, lanes() * Numbers::kPair)),
         steps_(round_up(input.shape.key_dim, kBlockColumns) / kBlockColumns),
         queries_(steps_, kVectors * Numbers::kPair * lanes()),
         sums_(round_up(rows.count, 8), value_cols_),
-        state_(2, kScoreVectors * lanes()),
+        state_(3, kScoreVectors * lanes()),
         scratch_(round_up(block_keys, kTileKeys) / kKeys + 2, kScoreVectors * lanes()) {
     std::fill_n(sums_.data(), sums_.size(), L{0});
     std::fill_n(state_.data(), state_.size(), L{0});
@@ -213,7 +214,8 @@ class FewQueries {
   }
 
  private:
-  SoftmaxState<L> state() { return {state_.row(0), state_.row(1)}; }
+  SoftmaxState<L> state() { return {state_.row(0), state_.row(1), slack_}; }
+  const L* zeros() const { return state_.row(2); }
 
   // Where column c of the values lies in a row of sums.
   std::int64_t place_of(std::int64_t c) const {
@@ -239,7 +241,7 @@ class FewQueries {
     const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
     const std::int64_t steps = key_tiles * (kWhole ? kTileKeys / kProductKeys : steps_);
     RowsAhead ahead = sparse_ ? RowsAhead(block.next_keys, steps, kSparsely) : RowsAhead(block.values, steps, kDensely);
-    const auto score_tile = [&](std::int64_t t, const auto& emit) KNOWSCALE_INLINE_ATTR {
+    const auto score_tile_relative_to = [&](const L* r, std::int64_t t, const auto& emit) KNOWSCALE_INLINE_ATTR {
       const Key* keys = block.tile_rows(t, kTileKeys);
       const std::int64_t stride = block.tile_stride(t, kTileKeys);
       const auto product = [&](std::int64_t first, const auto& take) KNOWSCALE_ATTR {
@@ -256,9 +258,8 @@ class FewQueries {
           ahead = run(ahead);
         }
       };
-      const auto relative = [&](auto scores, int v) KNOWSCALE_ATTR {
-        return hn::Sub(scores, hn::LoadU(D(), state().stabiliser + v * lanes()));
-      };
+      const auto relative = [&](auto scores, int v)
+                                KNOWSCALE_ATTR { return hn::Sub(scores, hn::LoadU(D(), r + v * lanes())); };
       if constexpr (kWhole) {
         emit(Constant<0>(), Constant<0>(), relative(whole_sums(product), 0));
       } else {
@@ -267,14 +268,16 @@ class FewQueries {
         });
       }
     };
+    const auto score_tile = [&](std::int64_t t, const auto& emit)
+                                KNOWSCALE_INLINE_ATTR { score_tile_relative_to(state().stabiliser, t, emit); };
     const StoreWeights<L, kScoreVectors> store{scratch_.data()};
     if (block.position == nullptr && all_seen<Layout, kScoreVectors>(state()) &&
-        take_weights<kTileRows, kScoreVectors, kExactDegree<L>>(state(), key_tiles, score_tile, store)) {
+        take_weights<Layout, kTileRows, kScoreVectors, kExactDegree<L>>(state(), key_tiles, score_tile, store)) {
       return true;
     }
     if (visible_limit(input_.mask, rows_.query_index(rows_.count - 1), block.begin, block.count) == 0) return false;
     for (std::int64_t t = 0; t < key_tiles; ++t) {
-      score_tile(t, StoreScores<L, kScoreVectors>{scratch_.row(t * kTileRows)});
+      score_tile_relative_to(zeros(), t, StoreScores<L, kScoreVectors>{scratch_.row(t * kTileRows)});
     }
     restabilise_all(block, key_tiles * kTileRows, store);
     return true;
@@ -368,6 +371,7 @@ class FewQueries {
   const AttentionInput<T>& input_;
   QueryRows rows_;
   bool sparse_;
+  L slack_;
   std::int64_t value_cols_;
   std::int64_t steps_;
   Matrix<L> queries_;

@@ -43,14 +43,14 @@ struct SingleNumbers {
   template <int kVectors>
   using Store = StoreWeights<L, kVectors>;
   // The scale is in the queries; a product that starts from -r ends as a score relative to r.
-  static HWY_INLINE auto start(const SoftmaxState<L>& state) {
-    return [state](auto v) KNOWSCALE_ATTR {
+  static HWY_INLINE auto start(const L* r) {
+    return [r](auto v) KNOWSCALE_ATTR {
       const hn::ScalableTag<L> d;
-      return hn::Neg(hn::LoadU(d, state.stabiliser + decltype(v)::value * hn::Lanes(d)));
+      return hn::Neg(hn::LoadU(d, r + decltype(v)::value * hn::Lanes(d)));
     };
   }
   template <class Emit>
-  static HWY_INLINE const Emit& relative(const SoftmaxState<L>&, L, const Emit& emit) {
+  static HWY_INLINE const Emit& relative(const L*, L, const Emit& emit) {
     return emit;
   }
 };
@@ -67,13 +67,13 @@ struct PairsOfBf16 {
   template <int kVectors>
   using Store = StorePairs<kVectors>;
   // Queries are as they were given: scaled, they would have to be rounded again.
-  static HWY_INLINE FromZero<Op> start(const SoftmaxState<L>&) { return {}; }
+  static HWY_INLINE FromZero<Op> start(const L*) { return {}; }
   template <class Emit>
-  static HWY_INLINE auto relative(const SoftmaxState<L>& state, L scale, const Emit& emit) {
+  static HWY_INLINE auto relative(const L* r, L scale, const Emit& emit) {
     return [=, &emit](auto row, auto v, auto... raw) KNOWSCALE_ATTR {
       const hn::ScalableTag<L> d;
-      const auto r = hn::LoadU(d, state.stabiliser + decltype(v)::value * hn::Lanes(d));
-      emit(row, v, hn::MulSub(raw, hn::Set(d, scale), r)...);
+      const auto at = hn::LoadU(d, r + decltype(v)::value * hn::Lanes(d));
+      emit(row, v, hn::MulSub(raw, hn::Set(d, scale), at)...);
     };
   }
 };
@@ -96,18 +96,21 @@ class ManyQueries {
  public:
   static std::int64_t lanes() { return kVectors * static_cast<std::int64_t>(hn::Lanes(D())); }
 
-  // State of the rows of one key/value head; block_keys is the largest block.
-  ManyQueries(const AttentionInput<T>& input, const QueryRows& rows, std::int64_t block_keys)
+  // State of the rows of one key/value head; block_keys is the largest block. slack: see SoftmaxState.
+  ManyQueries(const AttentionInput<T>& input, const QueryRows& rows, std::int64_t block_keys, double slack)
       : input_(input),
         rows_(rows),
         scale_(static_cast<L>(input.scale * kLog2e)),
+        slack_(static_cast<L>(slack)),
         steps_(round_up(input.shape.key_dim, kPair) / kPair),
         value_cols_(std::max<std::int64_t>(input.shape.value_dim, kTileKeys)),
         queries_(tiles() * steps_, lanes()),
         sums_(tiles() * value_cols_, lanes()),
         state_(tiles() * 2, lanes()),
+        zeros_(1, lanes()),
         scratch_(round_up(block_keys, kTileKeys) + 2, lanes()) {
     std::fill_n(sums_.data(), sums_.size(), L{0});
+    std::fill_n(zeros_.data(), zeros_.size(), L{0});
     for (std::int64_t tile = 0; tile < tiles(); ++tile) {
       const SoftmaxState<L> state = state_of(tile);
       std::fill_n(state.stabiliser, 2 * lanes(), L{0});  // and sum
@@ -169,7 +172,7 @@ class ManyQueries {
   std::int64_t lanes_in(std::int64_t tile) const { return std::min(lanes(), rows_.count - tile * lanes()); }
   SoftmaxState<L> state_of(std::int64_t tile) {
     L* first = state_.row(2 * tile);
-    return {first, first + lanes()};
+    return {first, first + lanes(), slack_};
   }
 
   // X^T of a tile; lanes without a query are zero.
@@ -193,14 +196,16 @@ class ManyQueries {
     const SoftmaxState<L> state = state_of(tile);
     const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
     const Query* queries = queries_.row(tile * steps_);
-    const auto score_tile = [&](std::int64_t t, const auto& emit) KNOWSCALE_INLINE_ATTR {
+    const auto score_tile_relative_to = [&](const L* r, std::int64_t t, const auto& emit) KNOWSCALE_INLINE_ATTR {
       const auto product = [&](auto asking) KNOWSCALE_INLINE_ATTR {
-        return outer_product<kTileKeys, kVectors, 1, 2>(
-            Op(), steps_, block.tile_rows(t, kTileKeys), block.tile_stride(t, kTileKeys), kPair, queries, lanes(),
-            Numbers::start(state), Numbers::relative(state, scale_, emit), asking);
+        return outer_product<kTileKeys, kVectors, 1, 2>(Op(), steps_, block.tile_rows(t, kTileKeys),
+                                                        block.tile_stride(t, kTileKeys), kPair, queries, lanes(),
+                                                        Numbers::start(r), Numbers::relative(r, scale_, emit), asking);
       };
       run_asking(product, ahead, ColumnAhead<Key>{block.keys.row((t + 1) * kTileKeys), kTileKeys * kPair});
     };
+    const auto score_tile = [&](std::int64_t t, const auto& emit)
+                                KNOWSCALE_INLINE_ATTR { score_tile_relative_to(state.stabiliser, t, emit); };
     const typename Numbers::template Store<kVectors> store{scratch_.data()};
     bool masked = block.position != nullptr;
     if (masked) {
@@ -212,15 +217,16 @@ class ManyQueries {
     }
     const auto stabilised = [&] {
       if (all_seen<QueriesInLanes<L>, kVectors>(state)) return true;
-      score_tile(0, StoreScores<L, kVectors>{scratch_.data()});
+      score_tile_relative_to(zeros_.data(), 0, StoreScores<L, kVectors>{scratch_.data()});
       return seed<QueriesInLanes<L>, kVectors>(state, scratch_.data(), kTileKeys);
     };
     if (!masked && stabilised() &&
-        take_weights<kTileKeys, kVectors, Numbers::kWeightDegree>(state, key_tiles, score_tile, store)) {
+        take_weights<QueriesInLanes<L>, kTileKeys, kVectors, Numbers::kWeightDegree>(state, key_tiles, score_tile,
+                                                                                     store)) {
       return true;
     }
     for (std::int64_t t = 0; t < key_tiles; ++t) {
-      score_tile(t, StoreScores<L, kVectors>{scratch_.row(t * kTileKeys)});
+      score_tile_relative_to(zeros_.data(), t, StoreScores<L, kVectors>{scratch_.row(t * kTileKeys)});
     }
     restabilise_tile(block, tile, key_tiles * kTileKeys, store);
     return true;
@@ -271,12 +277,13 @@ class ManyQueries {
 
   const AttentionInput<T>& input_;
   QueryRows rows_;
-  L scale_;
+  L scale_, slack_;
   std::int64_t steps_;       // of the first product
   std::int64_t value_cols_;  // of the block
   Matrix<Query> queries_;    // X^T, tile after tile
   Matrix<L> sums_;           // O^T, likewise
   Matrix<L> state_;
+  Matrix<L> zeros_;
   Matrix<L> scratch_;  // scores, then weights, of one tile and block
 };
 

@@ -42,10 +42,10 @@ void stream_past_few(const Stream<T>& stream) {
   const bool sparse = stream.processor.asks_sparsely;
   if constexpr (!std::is_same_v<InPlace, Copied>) {
     if (!InPlace::in_place(stream.input.shape)) {
-      return stream_past(Copied(stream.input, stream.rows, stream.key_block, sparse), stream);
+      return stream_past(Copied(stream.input, stream.rows, stream.key_block, sparse, stream.slack), stream);
     }
   }
-  stream_past(InPlace(stream.input, stream.rows, stream.key_block, sparse), stream);
+  stream_past(InPlace(stream.input, stream.rows, stream.key_block, sparse, stream.slack), stream);
 }
 
 // In the fewest lanes that hold the queries.
@@ -75,11 +75,13 @@ void stream_past_many(const Stream<T>& stream) {
 #if KNOWSCALE_HAVE_DOT_OF_PAIRS
   if constexpr (std::is_same_v<T, Bf16>) {
     if (has_dot_of_pairs()) {
-      return stream_past(ManyQueries<T, PairsOfBf16, kVectors>(stream.input, stream.rows, stream.key_block), stream);
+      using Queries = ManyQueries<T, PairsOfBf16, kVectors>;
+      return stream_past(Queries(stream.input, stream.rows, stream.key_block, stream.slack), stream);
     }
   }
 #endif
-  stream_past(ManyQueries<T, SingleNumbers<T>, kVectors>(stream.input, stream.rows, stream.key_block), stream);
+  using Queries = ManyQueries<T, SingleNumbers<T>, kVectors>;
+  stream_past(Queries(stream.input, stream.rows, stream.key_block, stream.slack), stream);
 }
 
 template <class T>

@@ -25,18 +25,22 @@ KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// The softmax so far of kVectors x lanes lanes. Of a query that has seen no finite score sums are < 1/2; of one that
-// has, one is at least about 1, for the score that became r.
+// The softmax so far of kVectors x lanes lanes. Of a query that has seen no finite score sums are < kLeastSum; of one
+// that has they are larger, and about 1 at least but where scores are as large as their rounding.
 template <class L>
 struct SoftmaxState {
   L* stabiliser;  // r
   L* sum;         // sum_k 2^(s_k - r)
+  L slack;        // scores above r by more than this make it follow
 };
 
-// Scores above the stabiliser by more than this make it follow. Weights stay under 2^32, and sums of them, over any
-// number of keys and values up to 2^60, far from overflow; floating-point numbers are as exact there as near 1. (With
-// 2^8 every query that has itself among the keys makes it follow: |x|^2 / sqrt(d) log2(e) is 12 at d = 64.)
-inline constexpr double kSlack = 32;
+// A score of 1e9 is off by some 2^6 in f32, and by something else where its product starts from -r: the weight of the
+// key that r was taken from may then be 2^-100 as well as 2^100. Sums below this are not believed; those of 2^30 hidden
+// keys, 2^-125 each, are below it too.
+inline constexpr double kLeastSum = 0x1p-16;
+
+// What the stabiliser's rounding to natural units may lose: more than that is less than the score's own rounding.
+inline constexpr double kMostLost = 2;
 
 // A lane is a query, a row is a key.
 template <class L>
@@ -104,10 +108,17 @@ struct StoreScores {
   }
 };
 
+// Of which lanes' queries the sum says that they have seen no finite score.
+template <class Layout, class V>
+HWY_INLINE auto unseen(V sum) {
+  const hn::DFromV<V> d;
+  return hn::Lt(Layout::spread_sum(sum), hn::Set(d, static_cast<hn::TFromD<decltype(d)>>(kLeastSum)));
+}
+
 // Takes the weights of `tiles` tiles of scores in one pass against the present stabiliser: score_tile(t, emit) calls
 // emit(row of the tile, v, scores relative to it...). False, with the state as it was, where some score exceeds the
-// stabiliser by more than the slack or is NaN.
-template <int kTileRows, int kVectors, int kDegree, class L, class ScoreTile, class Store>
+// stabiliser by more than the slack or is NaN, or where none came near it though it was taken from one of them.
+template <class Layout, int kTileRows, int kVectors, int kDegree, class L, class ScoreTile, class Store>
 HWY_INLINE bool take_weights(const SoftmaxState<L>& state, std::int64_t tiles, const ScoreTile& score_tile,
                              const Store& store) {
   const hn::ScalableTag<L> d;
@@ -131,15 +142,19 @@ HWY_INLINE bool take_weights(const SoftmaxState<L>& state, std::int64_t tiles, c
 #undef KNOWSCALE_TAKE
     });
   }
-  const auto limit = hn::BitCast(du, hn::Set(d, kRounder<L> + static_cast<L>(kSlack)));
+  const auto limit = hn::BitCast(du, hn::Set(d, kRounder<L> + state.slack));
   if (!hn::AllFalse(du, hn::Gt(hn::Max(peak0, peak1), limit))) return false;
-#define KNOWSCALE_END(i)                                        \
-  if constexpr (i < kVectors) {                                 \
-    L* total = state.sum + i * lanes;                           \
-    hn::StoreU(hn::Add(hn::LoadU(d, total), sum##i), d, total); \
+#define KNOWSCALE_END(i)                                           \
+  if constexpr (i < kVectors) {                                    \
+    sum##i = hn::Add(hn::LoadU(d, state.sum + i * lanes), sum##i); \
+    if (!hn::AllFalse(d, unseen<Layout>(sum##i))) return false;    \
   }
   KNOWSCALE_EACH_VECTOR(KNOWSCALE_END)
 #undef KNOWSCALE_END
+#define KNOWSCALE_STORE(i) \
+  if constexpr (i < kVectors) hn::StoreU(sum##i, d, state.sum + i * lanes);
+  KNOWSCALE_EACH_VECTOR(KNOWSCALE_STORE)
+#undef KNOWSCALE_STORE
 #undef KNOWSCALE_EACH_VECTOR
   return true;
 }
@@ -150,8 +165,7 @@ HWY_INLINE bool all_seen(const SoftmaxState<L>& state) {
   const hn::ScalableTag<L> d;
   const std::size_t lanes = hn::Lanes(d);
   for (std::size_t v = 0; v < kVectors; ++v) {
-    const auto sum = Layout::spread_sum(hn::LoadU(d, state.sum + v * lanes));
-    if (!hn::AllFalse(d, hn::Lt(sum, hn::Set(d, static_cast<L>(.5))))) return false;
+    if (!hn::AllFalse(d, unseen<Layout>(hn::LoadU(d, state.sum + v * lanes)))) return false;
   }
   return true;
 }
@@ -169,11 +183,11 @@ HWY_NOINLINE bool seed(const SoftmaxState<L>& state, const L* scores, std::int64
       highest = hn::Max(highest, hn::LoadU(d, scores + (row * kVectors + v) * lanes));
     }
     highest = Layout::spread_max(highest);
-    const auto unseen = hn::Lt(Layout::spread_sum(hn::LoadU(d, state.sum + v * lanes)), hn::Set(d, static_cast<L>(.5)));
+    const auto none = unseen<Layout>(hn::LoadU(d, state.sum + v * lanes));
     const auto r = hn::LoadU(d, state.stabiliser + v * lanes);
-    hn::StoreU(hn::IfThenElse(unseen, hn::Add(r, highest), r), d, state.stabiliser + v * lanes);
+    hn::StoreU(hn::IfThenElse(none, highest, r), d, state.stabiliser + v * lanes);
     // An infinite or NaN maximum makes the difference NaN.
-    const auto difference = hn::IfThenElseZero(unseen, hn::Sub(highest, highest));
+    const auto difference = hn::IfThenElseZero(none, hn::Sub(highest, highest));
     all = all && hn::AllTrue(d, hn::Eq(difference, hn::Zero(d)));
     if (!all) hn::StoreU(r, d, state.stabiliser + v * lanes);
   }
@@ -187,9 +201,10 @@ struct BlockMask {
   const L* limit;     // kVectors vectors
 };
 
-// The weights of `rows` rows of scores in memory, relative to the present stabiliser, in three passes: hide, maximum,
-// exponential. Moves the stabiliser up to the maximum, and writes by what the values summed so far must be multiplied
-// to `factors` (kVectors vectors).
+// The weights of `rows` rows of scores in memory, as they are, in three passes: hide, maximum, exponential. Moves the
+// stabiliser up to the maximum, so that the largest weight is 1 whatever the scores' rounding is: weights come from the
+// very numbers that the maximum was taken of. Writes by what the values summed so far must be multiplied to `factors`
+// (kVectors vectors).
 template <class Layout, int kVectors, int kDegree, class L, class Store>
 HWY_NOINLINE void restabilise(const SoftmaxState<L>& state, L* scores, std::int64_t rows, const BlockMask<L>& mask,
                               L* factors, const Store& store) {
@@ -210,21 +225,20 @@ HWY_NOINLINE void restabilise(const SoftmaxState<L>& state, L* scores, std::int6
     highest = Layout::spread_max(highest);
 
     const auto r = hn::LoadU(d, state.stabiliser + v * lanes), sum = hn::LoadU(d, state.sum + v * lanes);
-    const auto unseen = hn::Lt(Layout::spread_sum(sum), hn::Set(d, static_cast<L>(.5)));
+    const auto none = unseen<Layout>(sum);
     const auto first = hn::IfThenElseZero(hn::Gt(highest, lowest), highest);
-    const auto wanted = hn::IfThenElse(unseen, first, hn::Max(highest, hn::Zero(d)));
-    const auto moved = hn::Add(r, wanted), shift = hn::Sub(moved, r);  // as rounded: what later blocks refer to
+    const auto moved = hn::IfThenElse(none, first, hn::Max(r, highest));
     // Exactly 1 where it does not move: the polynomial is an ulp off there, which many blocks would add up.
-    const auto still = hn::Eq(shift, hn::Zero(d));
-    const auto moves = exp2_of_score<kExactDegree<L>>(d, hn::Neg(shift));
-    const auto factor = hn::IfThenZeroElse(unseen, hn::IfThenElse(still, hn::Set(d, L{1}), moves));
+    const auto moves =
+        hn::IfThenElse(hn::Eq(moved, r), hn::Set(d, L{1}), exp2_of_score<kExactDegree<L>>(d, hn::Sub(r, moved)));
+    const auto factor = hn::IfThenZeroElse(none, moves);
     hn::StoreU(moved, d, state.stabiliser + v * lanes);
     hn::StoreU(factor, d, factors + v * lanes);
 
     auto total = hn::Zero(d);
     for (std::int64_t row = 0; row < rows; row += Store::kRows) {
       const auto weight = [&](std::int64_t i)
-                              KNOWSCALE_ATTR { return exp2_of_score<kDegree>(d, hn::Sub(hn::LoadU(d, at(i)), shift)); };
+                              KNOWSCALE_ATTR { return exp2_of_score<kDegree>(d, hn::Sub(hn::LoadU(d, at(i)), moved)); };
       if constexpr (Store::kRows == 1) {
         store(row, v, total, weight(row));
       } else {
@@ -247,13 +261,14 @@ HWY_NOINLINE void refer_in_natural_units(const SoftmaxState<L>& state, L* refere
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   for (int v = 0; v < kVectors; ++v) {
     const auto r = hn::LoadU(d, state.stabiliser + v * lanes);
-    const auto sum = Layout::spread_sum(hn::LoadU(d, state.sum + v * lanes));
-    const auto unseen = hn::Lt(sum, hn::Set(d, static_cast<L>(.5)));
+    const auto none = unseen<Layout>(hn::LoadU(d, state.sum + v * lanes));
     const auto reference = hn::Mul(r, hn::Set(d, static_cast<L>(kLn2)));
     const auto lost = hn::NegMulAdd(reference, hn::Set(d, kLow), hn::NegMulAdd(reference, hn::Set(d, kHigh), r));
-    hn::StoreU(hn::IfThenElse(unseen, hn::Set(d, -std::numeric_limits<L>::infinity()), reference), d,
+    const auto most = hn::Set(d, static_cast<L>(kMostLost));
+    const auto factor = exp2_of_score<kExactDegree<L>>(d, hn::Max(hn::Neg(most), hn::Min(most, lost)));
+    hn::StoreU(hn::IfThenElse(none, hn::Set(d, -std::numeric_limits<L>::infinity()), reference), d,
                references + v * lanes);
-    hn::StoreU(hn::IfThenZeroElse(unseen, exp2_of_score<kExactDegree<L>>(d, lost)), d, factors + v * lanes);
+    hn::StoreU(hn::IfThenZeroElse(none, factor), d, factors + v * lanes);
   }
 }
 
