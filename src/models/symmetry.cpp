@@ -104,6 +104,18 @@ Matrix<T> multiplied(const Matrix<T>& rows, double factor) {
   return out;
 }
 
+// Components moved on by one and negated: other vectors of the same lengths.
+template <class T>
+Matrix<T> turned(const Matrix<T>& rows) {
+  Matrix<T> out(rows.rows(), rows.cols());
+  for (std::int64_t i = 0; i < rows.rows(); ++i) {
+    for (std::int64_t j = 0; j < rows.cols(); ++j) {
+      out(i, j) = static_cast<T>(-static_cast<double>(rows(i, (j + 1) % rows.cols())));
+    }
+  }
+  return out;
+}
+
 // The keys with the first token added to each: its own scores grow by |x|^2, which no other keys could make up for.
 template <class T>
 Matrix<T> shifted(const Instance<T>& instance, const Case& c) {
@@ -127,7 +139,7 @@ double relative_difference(const Matrix<L>& a, const Matrix<L>& b) {
     difference = std::isnan(off) ? std::numeric_limits<double>::infinity() : std::max(difference, off);
     largest = std::max(largest, std::abs(static_cast<double>(b.data()[i])));
   }
-  return difference / largest;
+  return difference == 0 ? 0 : difference / largest;  // of zeros, too
 }
 
 template <class T>
@@ -226,7 +238,11 @@ class Checker {
     const Roundings roundings = roundings_of<T>(c_.kernel);
     const double bound = symmetry == Symmetry::key_shift ? rounding_bound(shifted_instance(), c_, structure, roundings)
                                                          : rounding_bound(instance_, c_, structure, roundings);
-    return {symmetry, should_keep(c_, symmetry), error_of(symmetry), bound, coarse() ? 5.0 : 1000.0};
+    const bool keep = should_keep(c_, symmetry);
+    SymmetryCheck check = {symmetry, keep, error_of(symmetry), bound};
+    if (coarse()) check.far = 5, check.clear = 20;
+    if (!keep && !check.broken()) check.shown = change_shown(symmetry);
+    return check;
   }
 
  private:
@@ -302,6 +318,16 @@ class Checker {
     return 0;
   }
 
+  // How much the output changes where what the symmetry moves is something else: the length of the vectors stays.
+  double change_shown(Symmetry symmetry) const {
+    const bool of_queries = symmetry != Symmetry::knowledge_permutation && symmetry != Symmetry::key_shift;
+    const bool of_values = symmetry == Symmetry::knowledge_permutation;
+    const auto other = [](const Matrix<T>& rows, bool changes) { return changes ? turned(rows) : copy(rows); };
+    return difference(
+        {other(instance_.keys, !of_queries), other(instance_.values, of_values), other(instance_.queries, of_queries)},
+        output_);
+  }
+
   Instance<T> shifted_instance() const {
     return {shifted(instance_, c_), copy(instance_.values), copy(instance_.queries)};
   }
@@ -345,10 +371,6 @@ class Checker {
 };
 
 }  // namespace
-
-bool SymmetryCheck::passed() const {
-  return std::isfinite(error) && (should_keep ? error <= bound : error > far * bound);
-}
 
 Case small_for_symmetries(const Case& c) {
   Case small = c;

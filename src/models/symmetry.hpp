@@ -3,6 +3,8 @@
 // equivariant would be an error of the check.
 #pragma once
 
+#include <cmath>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -28,14 +30,21 @@ std::string_view name_of(Symmetry symmetry);
 // The theory: whether the case's model keeps (true) or breaks the symmetry.
 bool should_keep(const Case& c, Symmetry symmetry);
 
+// What is kept is off by rounding alone; what is broken, by far more, if the case can show it: an LSTM of one hidden
+// unit moves so little whatever one does to its inputs that nothing can be told.
 struct SymmetryCheck {
   Symmetry symmetry;
   bool should_keep = false;
-  double error = 0;   // largest difference over the largest output component
-  double bound = 0;   // kept: at or under it;
-  double far = 1000;  // broken: above so many times the bound
+  double error = 0;                                        // largest difference over the largest output component
+  double bound = 0;                                        // kept: at or under it;
+  double far = 10;                                         // broken: above so many times the bound,
+  double shown = std::numeric_limits<double>::infinity();  // where other inputs change the output by so much,
+  double clear = 1000;                                     // which is more than so many times the bound
 
-  bool passed() const;
+  bool broken() const { return error > far * bound; }
+  // Whether it says anything: what should be broken and is not counts where the case would have shown it.
+  bool told() const { return should_keep || broken() || !(shown <= clear * bound); }
+  bool passed() const { return std::isfinite(error) && (should_keep ? error <= bound : broken() || !told()); }
 };
 
 // All checks that apply to the case: its model, kernel, reduction, precision, heads, on its data, of which every rank

@@ -42,6 +42,8 @@ std::string_view name_of(Symmetry symmetry) {
 
 bool should_keep(const Case& c, Symmetry symmetry) {
   if (symmetry == Symmetry::orthogonal && c.heads > 1) return false;  // the smaller group alone
+  const bool rotates = symmetry == Symmetry::orthogonal || symmetry == Symmetry::orthogonal_by_head;
+  if (rotates && c.projected && c.d == 1) return true;  // signs pass through a projection that is a number
   if (symmetry == Symmetry::sequence_permutation && c.causal) return false;
   return entry_by_name(std::span<const Row>(kTable), "model", c.model).kept[static_cast<std::size_t>(symmetry)];
 }

@@ -42,9 +42,9 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(integer("chunk", "keys a leaf of the tree of reproducible, 0: no such tree", c.options.chunk));
   columns.push_back(
       integer("node_size", "ranks of a node, which share memory in hierarchical; 0: not heeded", c.options.node_size));
-  columns.push_back(text("transport",
-                         "how states of a device reach other ranks: host, cuda_aware MPI, or nccl; -: computed on the host",
-                         runs_on_device(c) ? std::string(name_of(c.options.transport)) : std::string(kUnused)));
+  columns.push_back(text(
+      "transport", "how states of a device reach other ranks: host, cuda_aware MPI, or nccl; -: computed on the host",
+      runs_on_device(c) ? std::string(name_of(c.options.transport)) : std::string(kUnused)));
   columns.push_back(text("precision", "number format", std::string(name_of(c.precision))));
   columns.push_back(integer("n", "tokens of a sequence at most", c.n));
   columns.push_back(integer("m", "knowledge vectors of the whole set", c.m));
@@ -184,13 +184,14 @@ Table symmetry_table(const Case& c, const CaseResult& result) {
   const Case small = small_for_symmetries(c);
   Texts names, expected;
   Reals errors, bounds;
-  Ints passed;
+  Ints passed, told;
   for (const SymmetryCheck& check : result.symmetries) {
     names.emplace_back(name_of(check.symmetry));
     expected.emplace_back(check.should_keep ? "keeps" : "breaks");
     errors.push_back(check.error);
     bounds.push_back(check.bound);
     passed.push_back(check.passed() ? 1 : 0);
+    told.push_back(check.told() ? 1 : 0);
   }
   return {"symmetry",
           {{"case", "1", "number of the case", Ints(count, c.number)},
@@ -205,7 +206,8 @@ Table symmetry_table(const Case& c, const CaseResult& result) {
            {"heads", "1", "its query heads", Ints(count, small.heads)},
            {"kv_heads", "1", "its key/value heads", Ints(count, small.kv_heads)},
            {"batch", "1", "its sequences", Ints(count, small.batch)},
-           {"passed", "1", "1: as expected", passed}}};
+           {"passed", "1", "1: as expected", passed},
+           {"told", "1", "0: broken or not, the case would not have shown it", told}}};
 }
 
 Table attended_table(const Case& c, const CaseResult& result) {

@@ -213,8 +213,54 @@ TEST(Symmetry, ACheckFailsOnTheWrongSide) {
   EXPECT_TRUE((SymmetryCheck{Symmetry::orthogonal, true, 1e-15, 1e-14}).passed());
   EXPECT_FALSE((SymmetryCheck{Symmetry::orthogonal, true, 1e-13, 1e-14}).passed());
   EXPECT_FALSE((SymmetryCheck{Symmetry::orthogonal, false, 1e-15, 1e-14}).passed());
-  EXPECT_FALSE((SymmetryCheck{Symmetry::orthogonal, false, 5e-12, 1e-14}).passed());
+  EXPECT_FALSE((SymmetryCheck{Symmetry::orthogonal, false, 5e-14, 1e-14}).passed());
   EXPECT_TRUE((SymmetryCheck{Symmetry::orthogonal, false, 1e-2, 1e-14}).passed());
+  EXPECT_FALSE((SymmetryCheck{Symmetry::orthogonal, false, NAN, 1e-14}).passed());
+}
+
+TEST(Symmetry, WhatTheCaseCannotShowIsNotHeldAgainstIt) {
+  SymmetryCheck check = {Symmetry::knowledge_permutation, false, 1e-15, 1e-14};
+  check.shown = 5e-12;
+  EXPECT_FALSE(check.told());
+  EXPECT_TRUE(check.passed());
+  check.shown = 1e-3;  // something else would have been seen
+  EXPECT_TRUE(check.told());
+  EXPECT_FALSE(check.passed());
+  check.error = 1e-12;
+  check.shown = 5e-12;
+  EXPECT_TRUE(check.told());
+  EXPECT_TRUE(check.passed());
+}
+
+// Networks of one unit, softmaxes of scores near 0, vectors of one component.
+TEST(Symmetry, SmallThingsAreNotCalledWrong) {
+  for_rank_counts({1, 3}, [](const Communicator& comm) {
+    for (const Precision precision : {Precision::f32, Precision::f64}) {
+      with_type_of(precision, [&]<class T>(T) {
+        for (const Model<T>& model : models<T>()) {
+          for (const std::int64_t d : {1, 2, 24}) {
+            Case c = symmetry_case(comm, std::string(model.name), model.structure.heads ? 1 : 0,
+                                   model.structure.heads ? 1 : 0);
+            c.precision = precision;
+            c.d = d;
+            for (const std::int64_t hidden : {1, 4}) {
+              if (!model.structure.recurrent && hidden > 1) continue;
+              c.hidden = model.structure.recurrent ? hidden : 0;
+              for (const double scale : {1e-6, .25}) {
+                c.scale = scale;
+                for (const SymmetryCheck& check : check_symmetries<T>(c, comm, Threads(1))) {
+                  EXPECT_TRUE(check.passed())
+                      << model.name << " d " << d << " hidden " << c.hidden << " scale " << scale << ' '
+                      << name_of(check.symmetry) << ' ' << name_of(precision) << ' ' << check.error << " bound "
+                      << check.bound << " shown " << check.shown;
+                }
+              }
+            }
+          }
+        }
+      });
+    }
+  });
 }
 
 }  // namespace
