@@ -50,6 +50,7 @@ Traffic count_once(const Communicator& comm, PreparedModel<T>& prepared) {
 }
 
 std::string reason_of(const CaseResult& result) {
+  if (!result.verification.untold.empty()) return result.verification.untold;
   if (!result.verification.passed()) {
     return fmt::format("error {:.3g} exceeds the bound {:.3g}", result.verification.error, result.verification.bound);
   }

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "core/random.hpp"
 #include "kernels/threads.hpp"
 #include "study/oracle.hpp"
 #include "study/oracle_formula.hpp"
+#include "study/oracle_softmax.hpp"
 
 namespace knowscale {
 namespace {
@@ -16,7 +20,6 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kMultiplications = 1e8;  // that a rank may spend on sampled rows
 constexpr std::int64_t kFewestRows = 8;
-constexpr std::int64_t kBlock = 256;  // keys
 
 // One row out of each of equal strata, so that every part of the output is looked at.
 std::vector<std::int64_t> sample_rows(const Case& c) {
@@ -36,252 +39,135 @@ std::vector<std::int64_t> sample_rows(const Case& c) {
   return sampled;
 }
 
-// A score and what rounding may do to it.
-struct Score {
-  double value = -kInfinity, size = -kInfinity;
+// What sums, divisions, weights and factors may be off by, relative to magnitudes: all but scores.
+double bound_of_sums(const Case& c, const Structure& structure, const Roundings& roundings, double chain) {
+  const double keys = static_cast<double>(c.m + (structure.sees_sequence() ? c.n : 0));
+  const double sums = 4 * (std::sqrt(std::min(keys, 512.0)) + std::sqrt(keys / 512) + std::log2(c.ranks));
+  return unit_roundoff(c.precision) * (sums + 8 + chain) + 2 * (weight_roundoff(c.precision) + roundings.weights) +
+         4 * roundings.factors;
+}
+
+CaseRounding rounding_of(const Case& c, const Roundings& roundings, double chain) {
+  const double u = unit_roundoff(c.precision), width = static_cast<double>(c.head_dim());
+  return {u * (std::sqrt(width) + 4 + chain) + 2 * roundings.factors,
+          std::max(least_weight(c.precision), roundings.least_weight), least_magnitude(c.precision), u};
+}
+
+// The row that is farthest from what it should be, of those that this rank holds, against its own bound.
+struct Farthest {
+  double error = 0, bound = 1;
+  void see(double other_error, double other_bound) {
+    if (!(other_error / other_bound <= error / bound)) error = other_error, bound = other_bound;
+  }
 };
 
-// The sum of the products of a score; magnitudes of mapped numbers add by their squares.
-class ScoreSum {
- public:
-  explicit ScoreSum(bool mapped) : mapped_(mapped) {}
-  void add(double value, double size) {
-    value_ += value;
-    size_ += mapped_ ? size * size : size;
-  }
-  Score scaled(double scale) const {
-    return {scale * value_, scale * (mapped_ ? std::abs(value_) + std::sqrt(size_) : size_)};
-  }
-
- private:
-  bool mapped_;
-  double value_ = 0, size_ = 0;
-};
-
-Score larger(const Score& a, const Score& b) { return {std::max(a.value, b.value), std::max(a.size, b.size)}; }
-
-// Sums for one sampled token and head, relative to a common score: `width` weighted values, their magnitudes, the
-// total weight.
-struct Sums {
-  explicit Sums(std::int64_t width) : numbers(static_cast<std::size_t>(2 * width + 1), 0.0), width_(width) {}
-  double* weighted() { return numbers.data(); }
-  double* magnitude() { return numbers.data() + width_; }
-  double& total() { return numbers.back(); }
-  void operator+=(const Sums& more) {
-    for (std::size_t j = 0; j < numbers.size(); ++j) numbers[j] += more.numbers[j];
-  }
-  template <class Value, class Size>
-  void add(double weight, const Value& value, const Size& size) {
-    for (std::int64_t j = 0; j < width_; ++j) {
-      weighted()[j] += weight * static_cast<double>(value(j));
-      magnitude()[j] += weight * static_cast<double>(size(j));
-    }
-    total() += weight;
-  }
-
-  std::vector<double> numbers;
-
- private:
-  std::int64_t width_;
-};
-
-// One softmax for all sampled tokens and heads.
-template <class T>
-class SoftmaxOracle {
- public:
-  SoftmaxOracle(const Problem<T>& problem, const SoftmaxFormula& formula, const std::vector<std::int64_t>& sampled)
-      : problem_(problem), c_(problem.c), formula_(formula), sampled_(sampled), sequences_(c_.sequences()) {}
-
-  // Adds the softmax's rows to `out` (samples x d), and raises largest_score to its largest magnitude of a score.
-  // Collective.
-  void add_to(Magnified& out, double& largest_score) {
-    const std::int64_t count = static_cast<std::int64_t>(sampled_.size()) * c_.heads;
-    std::vector<double> maxima(static_cast<std::size_t>(2 * count), -kInfinity);
-    for_each(count, [&](std::int64_t i) {
-      Score highest;
-      if (formula_.over_tokens) for_tokens(i, [&](std::int64_t, const Score& s) { highest = larger(highest, s); });
-      if (formula_.over_knowledge)
-        for_knowledge(i, [&](std::int64_t, const Score& s) { highest = larger(highest, s); });
-      maxima[static_cast<std::size_t>(2 * i)] = highest.value;
-      maxima[static_cast<std::size_t>(2 * i + 1)] = highest.size;
-    });
-    problem_.comm.allreduce(std::span<double>(maxima), Combine::maximum);
-    for (std::size_t i = 1; i < maxima.size(); i += 2) largest_score = std::max(largest_score, maxima[i]);
-
-    const std::int64_t width = formula_.own_columns ? c_.head_dim() : c_.d;
-    const std::size_t packed = static_cast<std::size_t>(2 * width + 1);
-    std::vector<double> sums(static_cast<std::size_t>(count) * packed);
-    for_each(count, [&](std::int64_t i) {
-      Sums of_row(width);
-      if (formula_.over_knowledge) of_row = sum_knowledge(i, maxima[static_cast<std::size_t>(2 * i)], width);
-      std::copy(of_row.numbers.begin(), of_row.numbers.end(), sums.begin() + i * static_cast<std::int64_t>(packed));
-    });
-    problem_.comm.allreduce(std::span<double>(sums), Combine::sum);
-    for_each(count, [&](std::int64_t i) {
-      Sums of_row(width);
-      std::copy_n(sums.begin() + i * static_cast<std::int64_t>(packed), packed, of_row.numbers.begin());
-      if (formula_.over_tokens) of_row += sum_tokens(i, maxima[static_cast<std::size_t>(2 * i)], width);
-      write(i, of_row, out);
-    });
-  }
-
- private:
-  template <class Body>
-  void for_each(std::int64_t count, const Body& body) const {
-    problem_.threads.parallel_for(count, body);
-  }
-  std::int64_t head_of(std::int64_t i) const { return i % c_.heads; }
-  std::int64_t first_column(std::int64_t i) const { return head_of(i) * c_.kv_heads / c_.heads * c_.head_dim(); }
-
-  // visit(token, score) for the tokens that the sampled one may see.
-  template <class Visit>
-  void for_tokens(std::int64_t i, const Visit& visit) const {
-    const std::int64_t s = i / c_.heads, token = sampled_[static_cast<std::size_t>(s)], key_column = first_column(i);
-    const RowRange sequence = *std::find_if(sequences_.begin(), sequences_.end(), [&](const RowRange& range) {
-      return range.begin <= token && token < range.end;
-    });
-    const std::int64_t query_column = head_of(i) * c_.head_dim();
-    for (std::int64_t j = sequence.begin; j < (c_.causal ? token + 1 : sequence.end); ++j) {
-      ScoreSum sum(formula_.mapped);
-      for (std::int64_t col = 0; col < c_.head_dim(); ++col) {
-        sum.add(formula_.token_queries.value(s, query_column + col) * formula_.token_keys.value(j, key_column + col),
-                formula_.token_queries.size(s, query_column + col) * formula_.token_keys.size(j, key_column + col));
-      }
-      visit(j, sum.scaled(c_.scale));
-    }
-  }
-
-  // visit(row of the shard, score) for this rank's knowledge.
-  template <class Visit>
-  void for_knowledge(std::int64_t i, const Visit& visit) const {
-    const std::int64_t column = formula_.own_columns ? first_column(i) : 0, width = formula_.knowledge_queries.cols();
-    const double* query = formula_.knowledge_queries.value.row(i);
-    const double* size = formula_.knowledge_queries.size.row(i);
-    for (std::int64_t k = 0; k < problem_.knowledge.keys.rows(); ++k) {
-      const T* key = problem_.knowledge.keys.row(k) + column;
-      ScoreSum sum(formula_.mapped);
-      for (std::int64_t col = 0; col < width; ++col) {
-        sum.add(query[col] * static_cast<double>(key[col]), size[col] * std::abs(static_cast<double>(key[col])));
-      }
-      visit(k, sum.scaled(c_.scale));
-    }
-  }
-
-  Sums sum_tokens(std::int64_t i, double maximum, std::int64_t width) const {
-    Sums sums(width);
-    const std::int64_t column = first_column(i);
-    for_tokens(i, [&](std::int64_t j, const Score& score) {
-      sums.add(
-          std::exp(score.value - maximum), [&](std::int64_t c) { return formula_.token_values.value(j, column + c); },
-          [&](std::int64_t c) { return formula_.token_values.size(j, column + c); });
-    });
-    return sums;
-  }
-
-  // Blocks of keys first, then their sums, so that the oracle's own rounding stays small at large m.
-  Sums sum_knowledge(std::int64_t i, double maximum, std::int64_t width) const {
-    Sums sums(width), block(width);
-    const MatrixView<const T> values = problem_.knowledge.values();
-    const std::int64_t column = formula_.own_columns ? first_column(i) : 0;
-    for_knowledge(i, [&](std::int64_t k, const Score& score) {
-      const T* value = values.row(k) + column;
-      block.add(
-          std::exp(score.value - maximum), [&](std::int64_t c) { return value[c]; },
-          [&](std::int64_t c) { return std::abs(static_cast<double>(value[c])); });
-      if (k % kBlock == kBlock - 1) {
-        sums += block;
-        block = Sums(width);
-      }
-    });
-    sums += block;
-    return sums;
-  }
-
-  void write(std::int64_t i, Sums& sums, Magnified& out) const {
-    const std::int64_t s = i / c_.heads, first = head_of(i) * c_.head_dim();
-    const double total = sums.total();
-    if (total == 0) return;
-    const auto group = static_cast<std::size_t>(head_of(i) * c_.kv_heads / c_.heads);
-    for (std::int64_t j = 0; j < c_.head_dim(); ++j) {
-      if (formula_.value_map.empty()) {
-        out.value(s, first + j) += sums.weighted()[j] / total;
-        out.size(s, first + j) += sums.magnitude()[j] / total;
-        continue;
-      }
-      const Magnified& map = formula_.value_map[group];
-      double value = 0, squares = 0;
-      for (std::int64_t k = 0; k < map.rows(); ++k) {
-        value += sums.weighted()[k] / total * map.value(k, j);
-        squares += std::pow(sums.magnitude()[k] / total * map.size(k, j), 2);
-      }
-      out.value(s, first + j) += value;
-      out.size(s, first + j) += std::abs(value) + std::sqrt(squares);
-    }
-  }
-
-  const Problem<T>& problem_;
-  const Case& c_;
-  const SoftmaxFormula& formula_;
-  const std::vector<std::int64_t>& sampled_;
-  std::vector<RowRange> sequences_;
-};
-
-// Largest componentwise error of the sampled rows that this rank holds; `held` counts them.
+// Errors are componentwise: what is off by more than the row's scores leave open, over the magnitude. `held` counts
+// rows.
 template <class L>
-double local_error(const Output<L>& output, const std::vector<std::int64_t>& sampled, const Magnified& expected,
-                   std::vector<std::int64_t>& held) {
-  double error = 0;
+Farthest farthest_row(const Output<L>& output, const std::vector<std::int64_t>& sampled, const Expected& expected,
+                      double bound_of_sums, std::vector<std::int64_t>& held) {
+  Farthest farthest = {0, bound_of_sums};
   for (std::size_t i = 0; i < sampled.size(); ++i) {
     if (sampled[i] < output.rows.begin || sampled[i] >= output.rows.end) continue;
     held[i] = 1;
+    const auto s = static_cast<std::int64_t>(i);
     const L* row = output.values.row(sampled[i] - output.rows.begin);
-    for (std::int64_t j = 0; j < expected.cols(); ++j) {
-      const auto s = static_cast<std::int64_t>(i);
-      const double difference = std::abs(static_cast<double>(row[j]) - expected.value(s, j));
-      if (std::isnan(difference)) return kInfinity;
-      if (difference > 0) {
-        error = std::max(error, expected.size(s, j) > 0 ? difference / expected.size(s, j) : kInfinity);
-      }
+    double error = 0;
+    for (std::int64_t j = 0; j < expected.rows.cols(); ++j) {
+      const double off = std::abs(static_cast<double>(row[j]) - expected.rows.value(s, j)) - expected.radius(s, j);
+      if (std::isnan(off)) error = kInfinity;
+      if (off > 0) error = std::max(error, off / expected.rows.size(s, j));
     }
+    farthest.see(error, std::expm1(expected.moved[i]) + bound_of_sums);
   }
-  return error;
+  return farthest;
 }
 
-double bound_of(const Case& c, const Structure& structure, const Roundings& roundings, double largest_score,
-                double chain) {
-  const double keys = static_cast<double>(c.m + (structure.sees_sequence() ? c.n : 0)),
-               width = static_cast<double>(c.head_dim());
-  const double scores = 2 * largest_score * (std::sqrt(width) + 4 + chain);
-  const double sums = 4 * (std::sqrt(std::min(keys, 512.0)) + std::sqrt(keys / 512) + std::log2(c.ranks));
-  return unit_roundoff(c.precision) * (scores + sums + 8 + chain) +
-         2 * (weight_roundoff(c.precision) + roundings.weights) + roundings.factors * (4 * largest_score + 4);
+// Rows of which the scores' rounding leaves enough to tell right from wrong.
+std::int64_t told_rows(const Expected& expected) {
+  std::int64_t told = 0;
+  for (std::int64_t s = 0; s < expected.rows.rows(); ++s) {
+    double radius = 0, size = 0;
+    for (std::int64_t j = 0; j < expected.rows.cols(); ++j) {
+      radius += expected.radius(s, j);
+      size += expected.rows.size(s, j);
+    }
+    if (radius <= kTelling * size && std::isfinite(size)) ++told;
+  }
+  return told;
+}
+
+std::string check_of(const Case& c, const Expected& expected) {
+  const auto open = std::count(expected.open.begin(), expected.open.end(), true);
+  const std::string hulls = open == 0 ? "" : fmt::format(", {} of them held to the hull of their values", open);
+  return fmt::format("oracle, {} of {} rows{}", expected.rows.rows(), c.tokens(), hulls);
+}
+
+// Empty where the output can be verified.
+std::string why_untold(const Case& c, const Expected& expected) {
+  const std::int64_t samples = expected.rows.rows(), told = told_rows(expected);
+  const double most =
+      with_type_of(c.precision, []<class T>(T) -> double { return std::numeric_limits<Accumulator<T>>::max(); });
+  if (!(expected.largest_score <= most)) {
+    return fmt::format("scores of up to {:.2g} do not fit sums of {:.2g} at most: take a smaller scale{}",
+                       expected.largest_score, most, c.precision == Precision::f64 ? "" : ", or f64");
+  }
+  if (2 * told >= samples) return "";
+  return fmt::format(
+      "cannot be verified: scores of up to {:.2g} round by more than they differ in {} of {} rows: take a "
+      "smaller scale{}",
+      expected.largest_score, samples - told, samples, c.precision == Precision::f64 ? "" : ", or f64");
+}
+
+// Rows times the matrix.
+void map(const Magnified& matrix, double least, const Threads& threads, Expected& expected) {
+  expected.rows = product(expected.rows, 0, matrix, least, threads);
+  Matrix<double> radius(expected.radius.rows(), matrix.cols());
+  std::fill_n(radius.data(), radius.size(), 0.0);
+  for (std::int64_t i = 0; i < radius.rows(); ++i) {
+    for (std::int64_t k = 0; k < matrix.rows(); ++k) {
+      for (std::int64_t j = 0; j < matrix.cols(); ++j)
+        radius(i, j) += expected.radius(i, k) * std::abs(matrix.value(k, j));
+    }
+  }
+  expected.radius = std::move(radius);
+}
+
+template <class T>
+Expected expected_rows(const Problem<T>& problem, const std::vector<std::int64_t>& sampled, const ModelFormula& formula,
+                       const CaseRounding& rounding) {
+  Expected expected(static_cast<std::int64_t>(sampled.size()), problem.c.d);
+  for (const SoftmaxFormula& softmax : formula.softmaxes) add_softmax(problem, softmax, sampled, rounding, expected);
+  for (std::int64_t i = 0; i < formula.plain.value.size(); ++i) {
+    expected.rows.value.data()[i] += formula.plain.value.data()[i];
+    expected.rows.size.data()[i] += formula.plain.size.data()[i];
+  }
+  if (formula.output_map.rows() > 0) map(formula.output_map, rounding.least_value, problem.threads, expected);
+  return expected;
 }
 
 }  // namespace
 
 template <class T>
 Verification verify_attention(const Problem<T>& problem, const Output<Accumulator<T>>& output) {
-  const std::vector<std::int64_t> sampled = sample_rows(problem.c);
+  const Case& c = problem.c;
+  const std::vector<std::int64_t> sampled = sample_rows(c);
   const ModelFormula formula = formula_of(problem, sampled);
-  Magnified expected(static_cast<std::int64_t>(sampled.size()), problem.c.d);
-  double largest_score = 0;
-  for (const SoftmaxFormula& softmax : formula.softmaxes) {
-    SoftmaxOracle<T>(problem, softmax, sampled).add_to(expected, largest_score);
-  }
-  for (std::int64_t i = 0; i < formula.plain.value.size(); ++i) {
-    expected.value.data()[i] += formula.plain.value.data()[i];
-    expected.size.data()[i] += formula.plain.size.data()[i];
-  }
-  if (formula.output_map.rows() > 0) expected = product(expected, 0, formula.output_map, problem.threads);
+  const Roundings roundings = roundings_of<T>(c.kernel);
+  const Expected expected = expected_rows(problem, sampled, formula, rounding_of(c, roundings, formula.chain));
+  const double sums = bound_of_sums(c, model_by_name<T>(c.model).structure, roundings, formula.chain);
 
   std::vector<std::int64_t> held(sampled.size(), 0);
-  double error = local_error(output, sampled, expected, held);
-  error = problem.comm.allreduce(error, Combine::maximum);
+  const Farthest own = farthest_row(output, sampled, expected, sums, held);
+  Farthest farthest = {0, sums};
+  const double pair[] = {own.error, own.bound};
+  const std::vector<double> all = problem.comm.gather(std::span<const double>(pair));
+  for (std::size_t i = 0; i < all.size(); i += 2) farthest.see(all[i], all[i + 1]);
+  problem.comm.broadcast(std::span<double>(&farthest.error, 1));
+  problem.comm.broadcast(std::span<double>(&farthest.bound, 1));
   problem.comm.allreduce(std::span<std::int64_t>(held), Combine::maximum);
-  if (std::find(held.begin(), held.end(), 0) != held.end()) error = kInfinity;
-  return {"oracle, " + std::to_string(sampled.size()) + " of " + std::to_string(problem.c.tokens()) + " rows", error,
-          bound_of(problem.c, model_by_name<T>(problem.c.model).structure, roundings_of<T>(problem.c.kernel), largest_score,
-                   formula.chain)};
+  if (std::find(held.begin(), held.end(), 0) != held.end()) farthest.error = kInfinity;
+  return {check_of(c, expected), farthest.error, farthest.bound, why_untold(c, expected)};
 }
 
 template Verification verify_attention(const Problem<float>&, const Output<float>&);

@@ -13,16 +13,16 @@ namespace {
 
 constexpr std::int64_t kBlock = 1024;  // keys
 
-// From sums of squares to magnitudes.
-void finish_sizes(Magnified& rows, std::int64_t i) {
+// From sums of squares to magnitudes; least: of all terms together.
+void finish_sizes(Magnified& rows, std::int64_t i, double least) {
   for (std::int64_t j = 0; j < rows.cols(); ++j) {
-    rows.size(i, j) = std::abs(rows.value(i, j)) + std::sqrt(rows.size(i, j));
+    rows.size(i, j) = std::abs(rows.value(i, j)) + std::sqrt(rows.size(i, j)) + least;
   }
 }
 
 }  // namespace
 
-Magnified product(const Magnified& a, std::int64_t begin, const Magnified& b, const Threads& threads) {
+Magnified product(const Magnified& a, std::int64_t begin, const Magnified& b, double least, const Threads& threads) {
   Magnified out(a.rows(), b.cols());
   threads.parallel_for(a.rows(), [&](std::int64_t i) {
     for (std::int64_t k = 0; k < b.rows(); ++k) {
@@ -32,7 +32,7 @@ Magnified product(const Magnified& a, std::int64_t begin, const Magnified& b, co
         out.size(i, j) += size * b.size(k, j) * (size * b.size(k, j));
       }
     }
-    finish_sizes(out, i);
+    finish_sizes(out, i, least * static_cast<double>(b.rows()));
   });
   return out;
 }
@@ -137,9 +137,9 @@ class Maker {
     SoftmaxFormula sequence, knowledge;
     sequence.over_tokens = knowledge.over_knowledge = true;
     sequence.mapped = knowledge.mapped = true;
-    sequence.token_queries = product(asking_, 0, query, problem_.threads);
-    sequence.token_keys = product(tokens_, 0, key, problem_.threads);
-    sequence.token_values = product(tokens_, 0, value, problem_.threads);
+    sequence.token_queries = times(asking_, 0, query);
+    sequence.token_keys = times(tokens_, 0, key);
+    sequence.token_values = times(tokens_, 0, value);
     // (W_Q^T x)_h . (W_K^T k)_g = (W_K,g (W_Q^T x)_h) . k: the knowledge is asked as it is.
     knowledge.own_columns = false;
     knowledge.knowledge_queries = Magnified(samples() * c_.heads, c_.d);
@@ -155,7 +155,7 @@ class Maker {
             size += term * term;
           }
         }
-        finish_sizes(knowledge.knowledge_queries, s * c_.heads + h);
+        finish_sizes(knowledge.knowledge_queries, s * c_.heads + h, least_ * static_cast<double>(c_.head_dim()));
       }
     }
     for (std::int64_t g = 0; g < c_.kv_heads; ++g) knowledge.value_map.push_back(columns(value, g));
@@ -171,6 +171,9 @@ class Maker {
     ModelFormula formula;
     formula.softmaxes.push_back(std::move(softmax));
     return formula;
+  }
+  Magnified times(const Magnified& a, std::int64_t begin, const Magnified& b) const {
+    return product(a, begin, b, least_, problem_.threads);
   }
   std::int64_t samples() const { return static_cast<std::int64_t>(sampled_.size()); }
   std::int64_t group_of(std::int64_t head) const { return head * c_.kv_heads / c_.heads; }
@@ -230,8 +233,8 @@ class Maker {
     softmax.token_keys = pooled<Accumulator<T>>();
     softmax.token_values = Magnified(tokens_.rows(), softmax.token_keys.cols());
     for (std::int64_t g = 0; g < c_.kv_heads; ++g) {
-      put(product(softmax.token_keys, g * c_.head_dim(), map[static_cast<std::size_t>(g)], problem_.threads),
-          softmax.token_values, g * c_.head_dim());
+      put(times(softmax.token_keys, g * c_.head_dim(), map[static_cast<std::size_t>(g)]), softmax.token_values,
+          g * c_.head_dim());
     }
     return softmax;
   }
@@ -240,8 +243,7 @@ class Maker {
   Magnified by_head(const Magnified& rows, const std::vector<Magnified>& matrices) const {
     Magnified out(rows.rows(), rows.cols());
     for (std::int64_t h = 0; h < c_.heads; ++h) {
-      put(product(rows, h * c_.head_dim(), matrices[static_cast<std::size_t>(group_of(h))], problem_.threads), out,
-          h * c_.head_dim());
+      put(times(rows, h * c_.head_dim(), matrices[static_cast<std::size_t>(group_of(h))]), out, h * c_.head_dim());
     }
     return out;
   }
@@ -295,7 +297,7 @@ class Maker {
       problem_.comm.allreduce(moment.value.span(), Combine::sum);
       problem_.comm.allreduce(moment.size.span(), Combine::sum);
       for (std::int64_t i = 0; i < width; ++i) {
-        finish_sizes(moment, i);
+        finish_sizes(moment, i, least_ * static_cast<double>(c_.m));
         for (std::int64_t j = 0; j < width; ++j) {
           moment.value(i, j) /= static_cast<double>(c_.m);
           moment.size(i, j) /= static_cast<double>(c_.m);
@@ -316,6 +318,7 @@ class Maker {
   const Problem<T>& problem_;
   const Case& c_;
   const std::vector<std::int64_t>& sampled_;
+  const double least_ = least_magnitude(c_.precision);
   Magnified asking_;  // the sampled tokens
   Magnified tokens_;  // all, where they are keys
 };

@@ -5,7 +5,8 @@
 // Every number comes with a magnitude, what roundings are relative to: of stored numbers their absolute value, of a
 // sum of products its absolute value and the root of the sum of the products' squares. Roundings are independent enough
 // to add like that (Higham & Mary 2019); sums of absolute values would grow so fast through several products that no
-// error could exceed them.
+// error could exceed them. What rounds below the smallest normal number does so absolutely (least_magnitude): each term
+// of a sum adds that much to its magnitude.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +31,8 @@ struct Magnified {
   std::int64_t cols() const { return value.cols(); }
 };
 
-// Columns [begin, begin + b.rows()) of a, times b.
-Magnified product(const Magnified& a, std::int64_t begin, const Magnified& b, const Threads& threads);
+// Columns [begin, begin + b.rows()) of a, times b; least: what each product adds to magnitudes.
+Magnified product(const Magnified& a, std::int64_t begin, const Magnified& b, double least, const Threads& threads);
 
 // One softmax of a model for the sampled tokens. Queries, keys and values as its formula maps them.
 struct SoftmaxFormula {
