@@ -13,6 +13,7 @@
 
 #include "comm/device_collectives.hpp"
 #include "comm/message_count.hpp"
+#include "core/streams.hpp"
 #include "kernels/blas/gemm.hpp"
 #include "kernels/threads.hpp"
 #include "problem/knowledge_file.hpp"
@@ -171,8 +172,8 @@ std::vector<std::string> warnings(const std::vector<Case>& cases, const Communic
 }
 
 void print_plan(const Plan& plan) {
-  for (const Case& c : plan.cases) fmt::print("case {:>4}  {}\n", c.number, case_label(c));
-  fmt::print("knowscale: PLANNED cases={} config_hash={}\n", plan.cases.size(), plan.config_hash);
+  for (const Case& c : plan.cases) print_out(fmt::format("case {:>4}  {}\n", c.number, case_label(c)));
+  print_out(fmt::format("knowscale: PLANNED cases={} config_hash={}\n", plan.cases.size(), plan.config_hash));
 }
 
 // The result table and the final line; the exit status that they stand for.
@@ -180,15 +181,16 @@ ExitStatus conclude(const ResultStore& store, std::size_t skipped) {
   const Table cases = store.read("cases");
   const auto& valid = std::get<std::vector<std::int64_t>>(cases.column("valid").values);
   const auto& reasons = std::get<std::vector<std::string>>(cases.column("reason").values);
-  fmt::print("{}\n", case_table(cases));
+  print_out(case_table(cases) + "\n");
+  const std::string file = one_line(store.path());
   const auto failed = std::count(valid.begin(), valid.end(), 0);
   if (failed == 0) {
-    fmt::print("knowscale: VALID cases={} skipped={} file={}\n", valid.size(), skipped, store.path());
+    print_out(fmt::format("knowscale: VALID cases={} skipped={} file={}\n", valid.size(), skipped, file));
     return ExitStatus::valid;
   }
   const auto first = static_cast<std::size_t>(std::find(valid.begin(), valid.end(), 0) - valid.begin());
-  fmt::print("knowscale: INVALID cases={} failed={} reason=\"{}\" file={}\n", valid.size(), failed, reasons[first],
-             store.path());
+  print_out(fmt::format("knowscale: INVALID cases={} failed={} reason=\"{}\" file={}\n", valid.size(), failed,
+                        reasons[first], file));
   return ExitStatus::invalid;
 }
 
@@ -229,8 +231,8 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
   for (const Case& c : cases) {
     if (measure_case(c, context, world, store, progress)) continue;
     if (world.is_root()) {
-      fmt::print("knowscale: INTERRUPTED cases={} finished={} file={}: the same command resumes\n", plan.cases.size(),
-                 store->finished_cases().size(), store->path());
+      print_out(fmt::format("knowscale: INTERRUPTED cases={} finished={} file={}: the same command resumes\n",
+                            plan.cases.size(), store->finished_cases().size(), one_line(store->path())));
     }
     return ExitStatus::interrupted;
   }
