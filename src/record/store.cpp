@@ -106,11 +106,14 @@ bool is_whole(const h5::Id& part, std::int64_t case_number) {
 // that cannot be opened at all (permissions, an unreachable server) may be whole, and must not be overwritten: an
 // Error.
 std::optional<h5::Id> open_part(const std::string& path, std::int64_t case_number) {
+  std::error_code none;
+  const fs::file_status status = fs::status(path, none);
+  require(!fs::exists(status) || fs::is_regular_file(status), ExitStatus::resource,
+          path + ": is no file where a part should be: move it away");
   const Descriptor readable(path, O_RDONLY);
   require(readable.get() >= 0, ExitStatus::resource,
           fmt::format("{}: cannot be read: {}: make it readable, or choose another file with -o", path,
                       std::strerror(errno)));
-  require(!fs::is_directory(path), ExitStatus::resource, path + ": is a folder where a part should be: move it away");
   try {
     h5::Id file = h5::open_read_only(path);
     if (is_whole(file, case_number)) return file;

@@ -68,7 +68,7 @@ TEST(Streams, AFileIsNeverOpenedAsAStreamThatIsClosed) {
   const auto close_all = [] {
     for (const int descriptor : {0, 1, 2}) close(descriptor);
   };
-  EXPECT_EQ(in_child(close_all, [] { return open("/dev/null", O_RDONLY); }), 3);
+  EXPECT_EQ(in_child(close_all, [] { return open("/dev/null", O_RDONLY) > STDERR_FILENO ? 0 : 1; }), 0);
   EXPECT_EQ(in_child(close_all, print_and_fail), EBADF);
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -247,10 +248,14 @@ TEST_F(Store, APartOfAnotherCaseThanItsNameSaysCountsAsNotFinished) {
   EXPECT_NE(store.remarks()[1].find("case-000004.h5: is damaged: its case is measured again"), std::string::npos);
 }
 
-TEST_F(Store, AFolderInThePlaceOfAPartIsRefused) {
+TEST_F(Store, WhatIsNoFileInThePlaceOfAPartIsRefused) {
   write_two_cases();
-  fs::create_directory(path_ + ".parts/case-000003.h5");
-  expect_refused(header(), "is a folder");
+  const std::string part = path_ + ".parts/case-000003.h5";
+  fs::create_directory(part);
+  expect_refused(header(), "is no file where a part should be");
+  fs::remove(part);
+  ASSERT_EQ(mkfifo(part.c_str(), 0600), 0);  // which nobody writes to: opening it would take forever
+  expect_refused(header(), "is no file where a part should be");
 }
 
 TEST_F(Store, KnowsWhichFinishedCasesKeepTheirMatrices) {
