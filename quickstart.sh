@@ -68,7 +68,7 @@ cores=$(nproc)
 say "measuring on $cores ranks"
 status=0
 for study in wordnet kernels growth models sentences; do choices+=(--set "$study.knowledge=\"$knowledge\""); done
-mpirun --oversubscribe -n "$cores" "$root/build/release/knowscale" run "$root/bench/campaigns/quickstart.toml" \
+run_ranks mpirun --oversubscribe -n "$cores" "$root/build/release/knowscale" run "$root/bench/campaigns/quickstart.toml" \
   "${choices[@]}" -o "$file" "$@" || status=$?
 [ -f "$file" ] || exit "$status"
 

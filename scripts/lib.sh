@@ -101,3 +101,19 @@ export_mpi_environment() {
   fi
   export OMPI_MCA_mpi_yield_when_idle=1
 }
+
+# Runs mpirun, or what becomes it; its status is 75 where SIGTERM or Ctrl-C ended it and the ranks could stop in order.
+# They get SIGUSR1, which mpirun hands on: of the others it makes an end of its own, with another status. In a session of
+# its own, because Ctrl-C goes to a whole process group. Usage: run_ranks COMMAND...
+run_ranks() {
+  local ranks stopping=yes status
+  setsid "$@" &
+  ranks=$!
+  trap 'stopping=yes; kill -USR1 "$ranks" 2> /dev/null || true' HUP INT TERM
+  while [ "$stopping" = yes ]; do # a signal ends wait, and not what it waits for
+    stopping=no status=0
+    wait "$ranks" || status=$?
+  done
+  trap - HUP INT TERM
+  return "$status"
+}

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // MPI's lifetime, and the way from an exception to the exit status.
-#include <fmt/format.h>
-
-#include <cstdio>
 #include <exception>
 #include <new>
 
@@ -11,6 +8,7 @@
 #include "cli/options.hpp"
 #include "comm/communicator.hpp"
 #include "core/error.hpp"
+#include "core/streams.hpp"
 #include "study/interrupt.hpp"
 
 namespace {
@@ -20,7 +18,7 @@ using namespace knowscale;
 int status_of(ExitStatus status) { return static_cast<int>(status); }
 
 // One line that names value and remedy, whatever was in the message.
-void print_error(const char* message) { fmt::print(stderr, "knowscale: error: {}\n", message); }
+void print_error(const char* message) { print_err("knowscale: error: " + one_line(message) + "\n"); }
 
 // `launch_rank`: from before MPI started, which sets variables of its own.
 int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv) {
@@ -51,15 +49,31 @@ int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv)
   }
 }
 
+// In every process as in one: nothing in its environment makes it a rank.
+int run_alone(const Options& options) {
+  try {
+    return status_of(execute_alone(options));
+  } catch (const Error& error) {
+    print_error(error.what());
+    return status_of(error.status());
+  } catch (const std::exception& error) {
+    print_error(error.what());
+    return status_of(ExitStatus::resource);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  prepare_streams();
   const int rank = launch_rank();
   try {
     const Options options = parse_options(argc, argv);
-    if (needs_mpi(options)) return run_with_mpi(options, rank, argc, argv);
-    return rank == 0 ? status_of(execute_alone(options)) : status_of(ExitStatus::valid);
-  } catch (const Error& error) {
+    return needs_mpi(options) ? run_with_mpi(options, rank, argc, argv) : run_alone(options);
+  } catch (const CommandLineError& error) {
+    if (rank == 0 || !error.parallel()) print_error(error.what());
+    return status_of(error.status());
+  } catch (const Error& error) {  // MPI did not start
     if (rank == 0) print_error(error.what());
     return status_of(error.status());
   }

@@ -4,8 +4,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cerrno>
+#include <cstring>
+
 #include "comm/device_collectives.hpp"
 #include "comm/reduction.hpp"
+#include "core/streams.hpp"
 #include "kernels/threads.hpp"
 #include "record/console.hpp"
 #include "record/environment.hpp"
@@ -23,10 +27,10 @@ ExitStatus print_ceilings(const Options& options, const Communicator& world) {
     ceilings.measure_devices(world, choose_device(world, world.size()).device);
   }
   if (!world.is_root()) return ExitStatus::valid;
-  fmt::print("{:<20}  {:>5}  {:>7}  {}\n", "ceiling", "ranks", "threads", "value");
+  print_out(fmt::format("{:<20}  {:>5}  {:>7}  {}\n", "ceiling", "ranks", "threads", "value"));
   for (const Ceiling& ceiling : ceilings.all()) {
-    fmt::print("{:<20}  {:>5}  {:>7}  {}\n", ceiling.name, ceiling.ranks, ceiling.threads,
-               with_prefix(ceiling.value, ceiling.units));
+    print_out(fmt::format("{:<20}  {:>5}  {:>7}  {}\n", ceiling.name, ceiling.ranks, ceiling.threads,
+                          with_prefix(ceiling.value, ceiling.units)));
   }
   return ExitStatus::valid;
 }
@@ -36,7 +40,7 @@ void print_list() {
   std::vector<std::string> precisions;
   for (const Precision precision : kPrecisions) precisions.emplace_back(name_of(precision));
   const auto line = [](const char* what, const std::vector<std::string>& all) {
-    fmt::print("{:<12}{}\n", what, fmt::join(all, " "));
+    print_out(fmt::format("{:<12}{}\n", what, fmt::join(all, " ")));
   };
   line("models", names_of(names.models));
   line("kernels", names_of(names.kernels));
@@ -44,14 +48,26 @@ void print_list() {
   line("precisions", precisions);
   line("generators", names.generators);
   if (names.without_devices) {
-    fmt::print("{:<12}none: {}\n", "devices", names.without_devices->what());
+    print_out(fmt::format("{:<12}none: {}\n", "devices", names.without_devices->what()));
   } else {
     for (int i = 0; i < cuda::device_count(); ++i) {
       const cuda::Device device = cuda::use_device(i);
-      fmt::print("{:<12}{} at {}, {:.0f} GiB\n", i == 0 ? "devices" : "", device.name, device.bus,
-                 static_cast<double>(device.memory) / (1 << 30));
+      print_out(fmt::format("{:<12}{} at {}, {:.0f} GiB\n", i == 0 ? "devices" : "", device.name, device.bus,
+                            static_cast<double>(device.memory) / (1 << 30)));
     }
   }
+}
+
+// What a command's status becomes once stdout has taken its text or not. A reader that went away has what it wanted,
+// and a result file has all that is said of it; any other text is what the command is for.
+ExitStatus after_output(const Options& options, ExitStatus status) {
+  const int error = output_error();
+  if (error == 0 || error == EPIPE) return status;
+  const bool recorded = options.command == Command::run && !options.run.dry_run;
+  print_err(fmt::format("knowscale: {}: stdout cannot be written: {}: {}\n", recorded ? "warning" : "error",
+                        std::strerror(error),
+                        recorded ? "the result file has all that is measured" : "give a terminal, a pipe or a file"));
+  return recorded || status != ExitStatus::valid ? status : ExitStatus::resource;
 }
 
 }  // namespace
@@ -61,23 +77,31 @@ bool needs_mpi(const Options& options) {
 }
 
 ExitStatus execute(const Options& options, const Communicator& world) {
-  switch (options.command) {
-    case Command::run: return run_campaign(options.run, world);
-    case Command::verify: return verify_all(options.verify, world);
-    default: return print_ceilings(options, world);
-  }
+  const auto run = [&] {
+    switch (options.command) {
+      case Command::run: return run_campaign(options.run, world);
+      case Command::verify: return verify_all(options.verify, world);
+      default: return print_ceilings(options, world);
+    }
+  };
+  int status = static_cast<int>(run());
+  if (world.is_root()) status = static_cast<int>(after_output(options, static_cast<ExitStatus>(status)));
+  world.broadcast(std::span<int>(&status, 1));
+  return static_cast<ExitStatus>(status);
 }
 
 ExitStatus execute_alone(const Options& options) {
   switch (options.command) {
     case Command::version:
-      for (const auto& [name, value] : versions(exchange_versions())) fmt::print("{:<10}{}\n", name, value);
+      for (const auto& [name, value] : versions(exchange_versions())) {
+        print_out(fmt::format("{:<10}{}\n", name, value));
+      }
       break;
-    case Command::info: fmt::print("{}", describe_file(options.file)); break;
+    case Command::info: print_out(describe_file(options.file)); break;
     case Command::list: print_list(); break;
-    default: fmt::print("{}", options.help_text); break;
+    default: print_out(options.help_text); break;
   }
-  return ExitStatus::valid;
+  return after_output(options, ExitStatus::valid);
 }
 
 }  // namespace knowscale

@@ -8,13 +8,15 @@
 
 namespace knowscale {
 
-// Whether the command takes part in an MPI job; the others run on one rank without MPI.
+// Whether the command takes part in an MPI job. The others do not start MPI, and do in every process what they do in
+// one: a shell in a step of srun, or under mpirun, has the variables of a rank, too.
 bool needs_mpi(const Options& options);
 
-// run, verify, ceilings. Collective over `world`.
+// run, verify, ceilings. Collective over `world`. Resource where stdout does not take what verify, ceilings or a dry
+// run have to say, unless its reader went away.
 ExitStatus execute(const Options& options, const Communicator& world);
 
-// help, --version, list, info.
+// help, --version, list, info. The same.
 ExitStatus execute_alone(const Options& options);
 
 }  // namespace knowscale

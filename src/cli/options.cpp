@@ -23,6 +23,11 @@ Environment (the command line wins over it, it wins over the campaign file)
 Exit status, the same on every rank
   0 valid   1 verification or measurement invalid   2 usage or campaign error
   3 resource or environment error   75 interrupted: the same command resumes
+  SIGUSR1, which mpirun hands on to its ranks, ends a run with 75; stopped by SIGTERM or Ctrl-C, mpirun itself ends them
+  at once and has a status of its own (Open MPI 4.1: 1). What is finished is kept either way.
+  A run goes on when stdout or stderr is closed or full; where stdout is all that a command makes, it ends with 3.
+  A reader that leaves (| head) changes nothing, though Open MPI's mpirun ends itself with 1 once it has written to such a
+  pipe some ten times.
 )";
 
 void add_run(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) {
@@ -124,13 +129,17 @@ Options parse_options(int argc, char** argv) {
     options.help_text = chosen.empty() ? app.help() : chosen.front()->help();
     return options;
   } catch (const CLI::ParseError& error) {
-    throw Error(ExitStatus::usage, one_line(error.what()) + ": see knowscale --help");
+    const auto chosen = app.get_subcommands();
+    const std::string name = chosen.empty() ? "" : chosen.front()->get_name();
+    throw CommandLineError(one_line(error.what()) + ": see knowscale --help",
+                           name == "run" || name == "verify" || name == "ceilings");
   }
   if (version) {
     options.command = Command::version;
   } else {
-    require(!app.get_subcommands().empty(), ExitStatus::usage,
-            "no command: use run, verify, ceilings, info or list; see knowscale --help");
+    if (app.get_subcommands().empty()) {
+      throw CommandLineError("no command: use run, verify, ceilings, info or list; see knowscale --help", false);
+    }
   }
   if (!run_ranks.empty()) options.run.ranks = run_ranks;
   if (!verify_ranks.empty()) options.verify.ranks = verify_ranks;

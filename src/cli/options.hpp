@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/error.hpp"
 #include "study/run.hpp"
 #include "study/verify.hpp"
 
@@ -26,8 +27,20 @@ struct Options {
   std::string file;  // of info
 };
 
+// A command line that is wrong. `parallel`: that of a command which takes part in an MPI job, so that it is enough when
+// one of the ranks says it.
+class CommandLineError : public Error {
+ public:
+  CommandLineError(const std::string& message, bool parallel)
+      : Error(ExitStatus::usage, message), parallel_(parallel) {}
+  bool parallel() const { return parallel_; }
+
+ private:
+  bool parallel_;
+};
+
 // Parses the command line; KNOWSCALE_OUTPUT and KNOWSCALE_RANKS stand for -o and --ranks of `run` where they are
-// not given. Throws Error(usage), one line, and prints nothing.
+// not given. Throws CommandLineError, one line, and prints nothing.
 Options parse_options(int argc, char** argv);
 
 }  // namespace knowscale

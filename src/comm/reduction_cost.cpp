@@ -32,6 +32,11 @@ Traffic allgather_traffic(double bytes, int ranks) {
   return {others, others / ranks * bytes};
 }
 
+Traffic broadcast_traffic(double bytes, int ranks) {
+  const double messages = tree_depth(ranks);
+  return {messages, messages * bytes};
+}
+
 Traffic shared_out_traffic(std::int64_t queries, double bytes_each, int ranks) {
   return {static_cast<double>(ranks - 1), static_cast<double>(queries - queries / ranks) * bytes_each};
 }

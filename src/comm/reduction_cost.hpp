@@ -40,8 +40,8 @@ struct ReductionShape {
 };
 
 // Sent by the rank that sends most. A collective of the library is counted by its call: an allreduce of B bytes as
-// allreduce_traffic(B, p), an allgather as p - 1 messages of
-// 1 / p of its bytes, others as a message to each other rank.
+// allreduce_traffic(B, p), an allgather as p - 1 messages of 1 / p of its bytes, a broadcast as broadcast_traffic(B, p)
+// of its root, others as a message to each other rank.
 struct Traffic {
   double messages = 0;
   double bytes = 0;
@@ -72,6 +72,9 @@ struct ReductionCost {
 Traffic allreduce_traffic(double bytes, int ranks);
 
 Traffic allgather_traffic(double bytes, int ranks);
+
+// Of the root of a binomial tree: all bytes to ceil(log2 p) ranks.
+Traffic broadcast_traffic(double bytes, int ranks);
 
 // A reduce-scatter or all-to-all of queries that belong to the ranks in equal shares: all but the sender's own.
 Traffic shared_out_traffic(std::int64_t queries, double bytes_each, int ranks);

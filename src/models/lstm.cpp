@@ -202,9 +202,10 @@ Cost cost(const Case& c) {
   cost.bytes_read = (separate_values ? 2 : 1) * shard_rows * static_cast<double>(c.knowledge_dim()) * sizeof(T);
   cost.state_bytes = (rows * (width + 4 * hidden) + 2 * weights + (own_tokens + 2 * tokens) * d) * sizeof(T);
   if (c.ranks == 1) return cost;
-  // h and c to the next rank, then the broadcast's log2 p at most.
-  cost.messages = 2 * (1 + allreduce_traffic(1, c.ranks).messages);
-  cost.bytes_sent = hidden * sizeof(T) * cost.messages;
+  // The last rank sends most: h and c to all. The others send them to the next one.
+  const Traffic state = broadcast_traffic(hidden * sizeof(T), c.ranks);
+  cost.messages = 2 * state.messages;
+  cost.bytes_sent = 2 * state.bytes;
   const Traffic gather = allgather_traffic(tokens * d * sizeof(T), c.ranks);
   const int gathers =
       (c.sequence == Placement::sharded ? 1 : 0) + (c.options.placement == Placement::replicated ? 1 : 0);

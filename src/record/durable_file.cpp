@@ -56,6 +56,19 @@ std::string folder_of(const std::string& path) {
   return parent.empty() ? "." : parent;
 }
 
+std::string behind_links(const std::string& path) {
+  namespace fs = std::filesystem;
+  constexpr int kMostLinks = 40;  // as the kernel
+  fs::path end = path;
+  std::error_code none;
+  for (int links = 0; fs::is_symlink(fs::symlink_status(end, none)); ++links) {
+    require(links < kMostLinks, ExitStatus::resource,
+            path + ": is a symbolic link that leads to itself: choose another file with -o");
+    end = end.parent_path() / fs::read_symlink(end, none);  // an absolute one replaces it all
+  }
+  return end.string();
+}
+
 void sync_folder(const std::string& folder) {
   const Descriptor opened(folder, O_RDONLY | O_DIRECTORY);
   if (opened.get() < 0 || fsync(opened.get()) != 0) fail(folder, "be made durable");

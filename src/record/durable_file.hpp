@@ -17,6 +17,10 @@ void write_durable_file(const std::string& path, const std::function<void(hid_t 
 // Makes what was created, renamed or removed in `folder` durable. Throws Error(resource).
 void sync_folder(const std::string& folder);
 
+// The file that `path` stands for: the end of a chain of symbolic links, whether it exists or not; `path` where it is
+// no link. Throws Error(resource) for a chain without an end.
+std::string behind_links(const std::string& path);
+
 // The folder that holds `path` ("." where it names none).
 std::string folder_of(const std::string& path);
 

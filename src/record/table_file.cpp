@@ -39,9 +39,26 @@ h5::Id write_values(hid_t group, const std::string& name, const std::vector<doub
   return dataset;
 }
 
+h5::Id write_variable_texts(hid_t group, const std::string& name, const std::vector<std::string>& values) {
+  std::vector<const char*> texts;
+  for (const std::string& value : values) texts.push_back(value.c_str());
+  const h5::Id type = h5::text_type(H5T_VARIABLE);
+  h5::Id dataset = make_dataset(group, name, type, values.size());
+  write_all(dataset, type, texts.data(), values.size());
+  return dataset;
+}
+
+// Of fixed length, padded to the longest; of variable length where that takes less than half the room: padding would
+// hold one long text among short ones, such as a campaign in /meta, as often as there are rows.
 h5::Id write_values(hid_t group, const std::string& name, const std::vector<std::string>& values) {
-  std::size_t width = 1;
-  for (const std::string& value : values) width = std::max(width, value.size());
+  constexpr std::size_t kReference = 40;  // bytes that HDF5 takes for a text of variable length beside its own
+  constexpr std::size_t kHeap = 4096;     // and for the first of them
+  std::size_t width = 1, variable = kHeap;
+  for (const std::string& value : values) {
+    width = std::max(width, value.size());
+    variable += value.size() + kReference;
+  }
+  if (2 * variable < width * values.size()) return write_variable_texts(group, name, values);
   std::string packed(width * values.size(), '\0');
   for (std::size_t i = 0; i < values.size(); ++i)
     std::copy(values[i].begin(), values[i].end(), packed.begin() + static_cast<std::ptrdiff_t>(i * width));
@@ -49,6 +66,22 @@ h5::Id write_values(hid_t group, const std::string& name, const std::vector<std:
   h5::Id dataset = make_dataset(group, name, type, values.size());
   write_all(dataset, type, packed.data(), values.size());
   return dataset;
+}
+
+std::vector<std::string> read_variable_texts(const h5::Id& dataset, hid_t stored, std::size_t rows) {
+  std::vector<char*> texts(rows, nullptr);
+  const h5::Id memory = h5::text_type(H5T_VARIABLE);
+  H5Tset_cset(memory, H5Tget_cset(stored));  // HDF5 converts none
+  if (rows > 0) {
+    h5::check(H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, texts.data()), h5::file_name(dataset),
+              "read a column");
+  }
+  std::vector<std::string> values;
+  for (char* text : texts) {
+    values.emplace_back(text == nullptr ? "" : text);
+    H5free_memory(text);
+  }
+  return values;
 }
 
 ColumnValues read_values(const h5::Id& dataset) {
@@ -59,7 +92,8 @@ ColumnValues read_values(const h5::Id& dataset) {
       h5::check(H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), h5::file_name(dataset), "read a column");
   };
   switch (H5Tget_class(type)) {
-    case H5T_STRING: return h5::read_texts(dataset);
+    case H5T_STRING:
+      return H5Tis_variable_str(type) > 0 ? read_variable_texts(dataset, type, rows) : h5::read_texts(dataset);
     case H5T_INTEGER: {
       std::vector<std::int64_t> values(rows);
       read(H5T_NATIVE_INT64, values.data());

@@ -4,7 +4,7 @@
 
 namespace knowscale {
 
-// From now on those signals only set a flag. SIGXFSZ and SIGPIPE are ignored, so that a write reports its error.
+// From now on those signals only set a flag.
 void catch_stop_signals();
 
 // Whether one of them has come to this process.

@@ -7,40 +7,33 @@
 #include <algorithm>
 #include <fstream>
 #include <limits>
-#include <string>
+#include <optional>
+
+#include "study/cgroup.hpp"
 
 namespace knowscale {
 namespace {
 
-// The number of KiB behind "name:" in a /proc file; 0 where it is not there.
-std::int64_t kibibytes(const char* path, const std::string& name) {
+// The bytes behind "name:" in a /proc file, where they are in KiB.
+std::optional<std::int64_t> bytes_of_line(const std::string& path, const std::string& name) {
   std::ifstream file(path);
   for (std::string word; file >> word;) {
     if (word != name + ":") continue;
     std::int64_t value = 0;
     file >> value;
-    return value;
+    return value * 1024;
   }
-  return 0;
-}
-
-// A number in a file of the control group; no limit where there is none ("max", or no such file).
-std::int64_t cgroup_value(const char* path) {
-  std::ifstream file(path);
-  std::int64_t value = 0;
-  return file >> value ? value : std::numeric_limits<std::int64_t>::max();
+  return std::nullopt;
 }
 
 }  // namespace
 
-std::int64_t free_memory_bytes() {
-  const std::int64_t available = kibibytes("/proc/meminfo", "MemAvailable") * 1024;
-  const std::int64_t limit = cgroup_value("/sys/fs/cgroup/memory.max");
-  if (limit == std::numeric_limits<std::int64_t>::max()) return available;
-  return std::min(available, limit - std::min(limit, cgroup_value("/sys/fs/cgroup/memory.current")));
+std::int64_t free_memory_bytes(const std::string& root) {
+  const auto of_node = bytes_of_line(root + "/proc/meminfo", "MemAvailable");
+  return std::min(of_node.value_or(std::numeric_limits<std::int64_t>::max()), memory_left_by_cgroups(root));
 }
 
-std::int64_t peak_memory_bytes() { return kibibytes("/proc/self/status", "VmHWM") * 1024; }
+std::int64_t peak_memory_bytes() { return bytes_of_line("/proc/self/status", "VmHWM").value_or(0); }
 
 void reset_peak_memory() {
   malloc_trim(0);

@@ -3,14 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "comm/communicator.hpp"
 #include "models/cost.hpp"
 
 namespace knowscale {
 
-// Bytes that this process may still take: free memory of the node, or less where a cgroup limits it.
-std::int64_t free_memory_bytes();
+// Bytes that this process may still take: free memory of the node, or less where its control groups limit it. The page
+// cache that the kernel gives back counts as free. `root`: the folder that stands for /.
+std::int64_t free_memory_bytes(const std::string& root = "");
 
 // The high-water mark of this process's resident memory, in bytes.
 std::int64_t peak_memory_bytes();

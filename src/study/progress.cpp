@@ -4,9 +4,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdio>
-
 #include "comm/clock.hpp"
+#include "core/streams.hpp"
 
 namespace knowscale {
 
@@ -22,7 +21,7 @@ std::string Progress::time_left() const {
 }
 
 void Progress::clear_bar() {
-  if (terminal_) fmt::print(stderr, "\r\033[K");
+  if (terminal_) print_err("\r\033[K");
 }
 
 void Progress::start(const std::string& label) {
@@ -30,9 +29,8 @@ void Progress::start(const std::string& label) {
   if (!enabled_ || !terminal_) return;
   constexpr std::int64_t width = 24;
   const std::int64_t filled = total_ == 0 ? width : width * finished_ / total_;
-  fmt::print(stderr, "\r\033[K[{:#<{}}{:.<{}}] {}/{} {} | {}", "", filled, "", width - filled, finished_, total_,
-             time_left(), label);
-  std::fflush(stderr);
+  print_err(fmt::format("\r\033[K[{:#<{}}{:.<{}}] {}/{} {} | {}", "", filled, "", width - filled, finished_, total_,
+                        time_left(), label));
 }
 
 void Progress::finish(const std::string& result) {
@@ -40,13 +38,13 @@ void Progress::finish(const std::string& result) {
   ++done_here_;
   if (!enabled_) return;
   clear_bar();
-  fmt::print(stderr, "[{}/{}] {}: {}; {}\n", finished_, total_, label_, result, time_left());
+  print_err(fmt::format("[{}/{}] {}: {}; {}\n", finished_, total_, label_, result, time_left()));
 }
 
 void Progress::note(const std::string& line) {
   if (!enabled_) return;
   clear_bar();
-  fmt::print(stderr, "{}\n", line);
+  print_err(line + "\n");
 }
 
 }  // namespace knowscale

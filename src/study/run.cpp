@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <set>
@@ -13,6 +14,7 @@
 
 #include "comm/device_collectives.hpp"
 #include "comm/message_count.hpp"
+#include "core/streams.hpp"
 #include "kernels/blas/gemm.hpp"
 #include "kernels/threads.hpp"
 #include "problem/knowledge_file.hpp"
@@ -128,9 +130,9 @@ std::vector<Table> launch_tables(const NameValues& meta, const Ceilings& ceiling
   return {table, ceilings_table(ceilings.all(), launch)};
 }
 
-// Writes on rank 0; every rank learns of a failure.
+// Does what only rank 0 does; every rank learns of a failure.
 template <class Write>
-void write_on_root(const Communicator& world, const Write& write) {
+void on_root(const Communicator& world, const Write& write) {
   world.together([&] {
     if (world.is_root()) write();
   });
@@ -150,7 +152,7 @@ bool measure_case(const Case& c, const CaseContext& context, const Communicator&
   CaseResult result;
   on_first(c.ranks, world, [&](const Communicator& comm) { result = run_case(c, context, comm); });
   if (world.allreduce(result.interrupted ? 1 : 0, Combine::maximum) == 1) return false;
-  write_on_root(world, [&] { store->write_case(c.number, case_tables(c, result, context.launch), result.kept); });
+  on_root(world, [&] { store->write_case(c.number, case_tables(c, result, context.launch), result.kept); });
   progress.finish(outcome(result));
   return world.allreduce(stop_signal_came() ? 1 : 0, Combine::maximum) == 0;
 }
@@ -170,9 +172,32 @@ std::vector<std::string> warnings(const std::vector<Case>& cases, const Communic
   return found;
 }
 
+// Parts that are not used; what this command asks for that finished cases, which are not measured again, do not have.
+std::vector<std::string> warnings_of_store(const RunOptions& options, const ResultStore& store) {
+  std::vector<std::string> found;
+  for (const std::string& remark : store.remarks()) found.push_back(one_line(remark));
+  const auto tell = [&](const char* option, std::size_t cases, const char* what) {
+    if (cases == 0) return;
+    found.push_back(fmt::format(
+        "{}: {} of the {} finished cases {}, and finished cases are not measured again: choose another file "
+        "with -o",
+        option, cases, store.finished_cases().size(), what));
+  };
+  if (options.keep_io) {
+    tell("--keep-io", store.finished_cases().size() - store.cases_with_io().size(), "keep no inputs and outputs");
+  }
+  if (options.count_messages && !store.finished_cases().empty()) {
+    const Table cases = store.read("cases");
+    const auto& counted = std::get<std::vector<double>>(cases.column("messages_counted").values);
+    const auto without = std::count_if(counted.begin(), counted.end(), [](double count) { return std::isnan(count); });
+    tell("--count-messages", static_cast<std::size_t>(without), "have no count of messages");
+  }
+  return found;
+}
+
 void print_plan(const Plan& plan) {
-  for (const Case& c : plan.cases) fmt::print("case {:>4}  {}\n", c.number, case_label(c));
-  fmt::print("knowscale: PLANNED cases={} config_hash={}\n", plan.cases.size(), plan.config_hash);
+  for (const Case& c : plan.cases) print_out(fmt::format("case {:>4}  {}\n", c.number, case_label(c)));
+  print_out(fmt::format("knowscale: PLANNED cases={} config_hash={}\n", plan.cases.size(), plan.config_hash));
 }
 
 // The result table and the final line; the exit status that they stand for.
@@ -180,15 +205,16 @@ ExitStatus conclude(const ResultStore& store, std::size_t skipped) {
   const Table cases = store.read("cases");
   const auto& valid = std::get<std::vector<std::int64_t>>(cases.column("valid").values);
   const auto& reasons = std::get<std::vector<std::string>>(cases.column("reason").values);
-  fmt::print("{}\n", case_table(cases));
+  print_out(case_table(cases) + "\n");
+  const std::string file = one_line(store.path());
   const auto failed = std::count(valid.begin(), valid.end(), 0);
   if (failed == 0) {
-    fmt::print("knowscale: VALID cases={} skipped={} file={}\n", valid.size(), skipped, store.path());
+    print_out(fmt::format("knowscale: VALID cases={} skipped={} file={}\n", valid.size(), skipped, file));
     return ExitStatus::valid;
   }
   const auto first = static_cast<std::size_t>(std::find(valid.begin(), valid.end(), 0) - valid.begin());
-  fmt::print("knowscale: INVALID cases={} failed={} reason=\"{}\" file={}\n", valid.size(), failed, reasons[first],
-             store.path());
+  print_out(fmt::format("knowscale: INVALID cases={} failed={} reason=\"{}\" file={}\n", valid.size(), failed,
+                        reasons[first], file));
   return ExitStatus::invalid;
 }
 
@@ -208,6 +234,9 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
   Progress progress(world.is_root(), static_cast<std::int64_t>(plan.cases.size()), static_cast<std::int64_t>(skipped));
   for (const std::string& warning : warnings(cases, world)) progress.note("warning: " + warning);
   if (skipped > 0) progress.note(fmt::format("resuming: {} of {} cases are finished", skipped, plan.cases.size()));
+  on_root(world, [&] {
+    for (const std::string& warning : warnings_of_store(options, *store)) progress.note("warning: " + warning);
+  });
 
   const std::optional<DeviceOfRank> device = choose_devices(plan, cases, world);
   Ceilings ceilings(kCeilingSeconds);
@@ -219,7 +248,7 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
       &lstm_oracle,         &watchdog,       device ? &*device : nullptr, &knowledge};
   NameValues launch = describe_launch(options, plan);
   const auto write_launch = [&] {
-    write_on_root(world, [&] { store->write_launch(launch_tables(launch, ceilings, context.launch)); });
+    on_root(world, [&] { store->write_launch(launch_tables(launch, ceilings, context.launch)); });
   };
   if (!cases.empty()) {
     progress.note("measuring the machine's ceilings");
@@ -229,8 +258,8 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
   for (const Case& c : cases) {
     if (measure_case(c, context, world, store, progress)) continue;
     if (world.is_root()) {
-      fmt::print("knowscale: INTERRUPTED cases={} finished={} file={}: the same command resumes\n", plan.cases.size(),
-                 store->finished_cases().size(), store->path());
+      print_out(fmt::format("knowscale: INTERRUPTED cases={} finished={} file={}: the same command resumes\n",
+                            plan.cases.size(), store->finished_cases().size(), one_line(store->path())));
     }
     return ExitStatus::interrupted;
   }

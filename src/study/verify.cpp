@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "comm/device_collectives.hpp"
+#include "core/streams.hpp"
 #include "kernels/threads.hpp"
 #include "models/lstm.hpp"
 #include "models/model.hpp"
@@ -42,7 +43,7 @@ class Tally {
     if (!passed && ++failed_ == 1) first_ = fmt::format("{}: error {:.3g}, bound {:.3g}", what, error, bound);
   }
   void print(const std::string& line) const {
-    if (prints_) fmt::print("{}\n", line);
+    if (prints_) print_out(line + "\n");
   }
   ExitStatus conclude() const {
     if (failed_ == 0) {

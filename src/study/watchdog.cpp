@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "core/error.hpp"
+#include "core/streams.hpp"
 
 namespace knowscale {
 
@@ -56,11 +57,10 @@ void Watchdog::run() {
   while (!stopping_) {
     changed_.wait_for(lock, std::chrono::seconds(1));
     if (!watching_ || Clock::now() < deadline_) continue;
-    fmt::print(
-        stderr,
+    print_err(fmt::format(
         "knowscale: error: rank {} has been in one repetition for {:.0f} s ({}): another rank is dead, stopped or "
         "far slower; look there, or allow more with --watchdog SECONDS\n",
-        rank_, std::chrono::duration<double>(Clock::now() - begun_).count(), what_);
+        rank_, std::chrono::duration<double>(Clock::now() - begun_).count(), what_));
     std::fflush(nullptr);
     _exit(static_cast<int>(ExitStatus::resource));  // MPI may be stuck: its own way out would be, too
   }

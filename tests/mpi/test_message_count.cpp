@@ -76,20 +76,25 @@ TEST(MessageCount, IsWhatTheFormulasSay) {
 TEST(MessageCount, IsWhatTheFormulasSayOfHalfPrecision) { expect_formulas<Bf16>(20, 250); }
 TEST(MessageCount, IsWhatTheFormulasSayOfFewerQueriesThanRanks) { expect_formulas<float>(3, 5); }
 
-// Moments, tokens brought together, gathered results, several softmaxes and sources.
-TEST(MessageCount, IsWhatTheFormulasSayOfEveryModel) {
+void use_lstm(Case& c) {
+  c.heads = c.kv_heads = 1;
+  c.hidden = 5;
+}
+
+// Every model that exchanges with every reduction.
+void expect_formulas_of_models(std::int64_t n, std::int64_t m, std::int64_t batch) {
   for_rank_counts([&](const Communicator& comm) {
     for (const Model<float>& model : models<float>()) {
       for (const Placement sequence : {Placement::replicated, Placement::sharded}) {
+        if (sequence == Placement::sharded && n * batch < comm.size()) continue;  // refused by expand()
         for (const Placement placement : {Placement::natural, Placement::replicated}) {
-          Case c = some_case(comm, 37, model.structure.reads_knowledge() ? 250 : 0);
+          Case c = some_case(comm, n, model.structure.reads_knowledge() ? m : 0);
+          c.batch = batch;
           c.model = model.name;
           c.projected = model.structure.projected;
           c.sequence = sequence;
           c.options = {.placement = placement, .chunk = 0};
-          if (!model.structure.heads) {  // broadcasts of the LSTM are bounded, not counted
-            continue;
-          }
+          if (model.structure.recurrent) use_lstm(c);
           if (!model.structure.attends()) {
             expect_formula<float>(comm, c);
             continue;
@@ -103,6 +108,13 @@ TEST(MessageCount, IsWhatTheFormulasSayOfEveryModel) {
       }
     }
   });
+}
+
+// Moments, tokens brought together, gathered results, several softmaxes and sources; one token, fewer sequences, tokens
+// and vectors than ranks.
+TEST(MessageCount, IsWhatTheFormulasSayOfEveryModel) {
+  expect_formulas_of_models(37, 250, 1);
+  expect_formulas_of_models(1, 2, 3);
 }
 
 TEST(MessageCount, CountsAMessageOnce) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/file.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -213,6 +214,118 @@ TEST_F(Store, PartsWithOtherColumnsAreOneError) {
   EXPECT_THROW(store.assemble(), Error);
 }
 
+TEST_F(Store, FilesThatAreNoPartsAreNamedAndLeftAlone) {
+  write_two_cases();
+  const std::vector<std::string> strange = {"case-99999999999999999999.h5",
+                                            "case-9223372036854775807.h5",
+                                            "launch-9223372036854775807.h5",
+                                            "case-x.h5",
+                                            "case-7.h5",
+                                            "case-.h5",
+                                            "case--00001.h5",
+                                            "case-000000.h5",
+                                            "case-000002.h5.bak",
+                                            "notes.txt"};
+  for (const std::string& name : strange) fs::copy(path_ + ".parts/case-000002.h5", path_ + ".parts/" + name);
+  fs::create_directory(path_ + ".parts/a folder");
+  ResultStore store(path_, header());
+  EXPECT_EQ(store.finished_cases(), (std::set<std::int64_t>{1, 2}));
+  EXPECT_EQ(store.launch(), 2);
+  EXPECT_EQ(store.remarks().size(), strange.size() + 1);
+  store.assemble();
+  EXPECT_EQ(store.read("cases").rows(), 2U);
+  for (const std::string& name : strange) EXPECT_TRUE(fs::exists(path_ + ".parts/" + name)) << name;
+  EXPECT_FALSE(fs::exists(path_ + ".parts/case-000002.h5"));
+}
+
+TEST_F(Store, APartOfAnotherCaseThanItsNameSaysCountsAsNotFinished) {
+  write_two_cases();
+  fs::copy(path_ + ".parts/case-000002.h5", path_ + ".parts/case-000003.h5");
+  std::ofstream(path_ + ".parts/case-000004.h5");
+  const ResultStore store(path_, header());
+  EXPECT_EQ(store.finished_cases(), (std::set<std::int64_t>{1, 2}));
+  ASSERT_EQ(store.remarks().size(), 2U);
+  EXPECT_NE(store.remarks()[1].find("case-000004.h5: is damaged: its case is measured again"), std::string::npos);
+}
+
+TEST_F(Store, WhatIsNoFileInThePlaceOfAPartIsRefused) {
+  write_two_cases();
+  const std::string part = path_ + ".parts/case-000003.h5";
+  fs::create_directory(part);
+  expect_refused(header(), "is no file where a part should be");
+  fs::remove(part);
+  ASSERT_EQ(mkfifo(part.c_str(), 0600), 0);  // which nobody writes to: opening it would take forever
+  expect_refused(header(), "is no file where a part should be");
+}
+
+TEST_F(Store, KnowsWhichFinishedCasesKeepTheirMatrices) {
+  for (const bool assembled : {false, true}) {
+    ResultStore store(path_, header());
+    EXPECT_EQ(store.cases_with_io(), assembled ? std::set<std::int64_t>{2} : std::set<std::int64_t>{});
+    if (assembled) break;
+    std::vector<KeptMatrix> kept;
+    kept.push_back({"queries", Matrix<double>(1, 1)});
+    store.write_case(1, case_tables(1));
+    store.write_case(2, case_tables(2), kept);
+    EXPECT_EQ(store.cases_with_io(), std::set<std::int64_t>{}) << "found, not written now";
+    store.assemble();
+  }
+}
+
+TEST_F(Store, ALinkIsFollowedWhetherItsFileIsThereOrNot) {
+  const std::string link = folder_ + "/link.h5", chain = folder_ + "/chain.h5";
+  fs::create_directories(folder_);
+  fs::create_symlink("deep/out.h5", link);  // relative to its folder, which does not exist yet
+  fs::create_symlink(link, chain);
+  {
+    ResultStore store(chain, header());
+    EXPECT_TRUE(fs::is_directory(path_ + ".parts"));
+    EXPECT_THROW(ResultStore(path_, header()), Error) << "one lock for all names of a file";
+    store.write_case(1, case_tables(1));
+    store.assemble();
+    EXPECT_EQ(store.path(), chain);
+  }
+  EXPECT_TRUE(fs::is_symlink(link) && fs::is_symlink(chain));
+  EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(path_)));
+  EXPECT_EQ(ResultStore(link, header()).finished_cases(), std::set<std::int64_t>{1});
+}
+
+TEST_F(Store, WhatCouldNotBecomeAFileIsRefusedBeforehand) {
+  fs::create_directories(folder_ + "/deep");
+  fs::create_directory_symlink("deep", folder_ + "/link");
+  fs::create_symlink("circle", folder_ + "/circle");
+  for (const char* folder : {"/deep", "/deep/", "/link", "/new/", "/deep/.", "/deep/.."}) {
+    path_ = folder_ + folder;
+    expect_refused(header(), "is a folder");
+  }
+  path_ = folder_ + "/circle";
+  expect_refused(header(), "leads to itself");
+  path_ = "/dev/null";
+  expect_refused(header(), "neither a file nor a link to one");
+  path_ = folder_ + "/deep/" + std::string(252, 'x');  // fits, and .parts behind it does not
+  expect_refused(header(), "File name too long");
+  EXPECT_EQ(std::distance(fs::recursive_directory_iterator(folder_), {}), 3);
+}
+
+TEST_F(Store, NamesWithSpacesAndLineBreaksAreNames) {
+  path_ = folder_ + "/two\nlines and \xff.h5";
+  write_two_cases();
+  ResultStore store(path_, header());
+  store.assemble();
+  EXPECT_EQ(ResultStore(path_, header()).finished_cases().size(), 2U);
+}
+
+TEST_F(Store, AFileThatAppearsMeanwhileIsNotOverwritten) {
+  ResultStore store(path_, header());
+  store.write_case(1, case_tables(1));
+  std::ofstream(path_) << "of another program";
+  EXPECT_THROW(store.assemble(), Error);
+  EXPECT_EQ(bytes(path_), "of another program");
+  fs::remove(path_);
+  store.assemble();
+  EXPECT_EQ(store.read("cases").rows(), 1U);
+}
+
 TEST_F(Store, LeftoverTemporaryFilesAreNoParts) {
   write_two_cases();
   std::ofstream(path_ + ".parts/case-000003.h5.tmp") << "half";
@@ -240,6 +353,26 @@ TEST_F(Store, APlaceThatCannotBeWrittenIsRefused) {
   fs::create_directories(folder_);
   std::ofstream(folder_ + "/deep") << "a file where a folder should be";
   expect_refused(header(), path_);
+}
+
+TEST_F(Store, AFolderThatTakesPartsAndNotTheFileIsRefusedBeforehand) {
+  write_two_cases();
+  const std::string deep = fs::path(path_).parent_path().string();
+  fs::permissions(path_ + ".parts", fs::perms::all);
+  for (const auto& part : fs::directory_iterator(path_ + ".parts")) fs::permissions(part.path(), fs::perms::all);
+  fs::permissions(deep, fs::perms::all & ~(fs::perms::owner_write | fs::perms::group_write | fs::perms::others_write));
+  const pid_t child = fork();
+  if (child == 0) {
+    constexpr uid_t nobody = 65534;
+    if (getuid() == 0 && setuid(nobody) != 0) _exit(2);  // root may write everywhere
+    expect_refused(header(), "Permission denied");
+    _exit(HasFailure() ? 1 : 0);
+  }
+  int status = -1;
+  waitpid(child, &status, 0);
+  EXPECT_EQ(status, 0);
+  fs::permissions(deep, fs::perms::all);
+  EXPECT_EQ(ResultStore(path_, header()).finished_cases().size(), 2U);
 }
 
 TEST_F(Store, TwoWritersAtOnceAreRefused) {

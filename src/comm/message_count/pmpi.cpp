@@ -101,6 +101,11 @@ int MPI_Ialltoallv(const void* data, const int counts[], const int starts[], MPI
                          request);
 }
 
+int MPI_Bcast(void* data, int count, MPI_Datatype type, int root, MPI_Comm comm) {
+  if (rank_of(comm) == root) counted += knowscale::broadcast_traffic(bytes_of(count, type), size_of(comm));
+  return PMPI_Bcast(data, count, type, root, comm);
+}
+
 int MPI_Allgatherv(const void* data, int count, MPI_Datatype type, void* received, const int counts[],
                    const int starts[], MPI_Datatype received_type, MPI_Comm comm) {
   std::int64_t all = 0;

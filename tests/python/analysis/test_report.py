@@ -43,6 +43,13 @@ def test_columns_are_typed_and_texts_decoded(result_file):
     assert result.meta("gpu") == "unknown"
 
 
+def test_texts_of_variable_length_are_read_as_those_of_fixed_length(result_file):
+    with h5py.File(result_file, "r+") as file:
+        del file["meta/value"]
+        file["meta"].create_dataset("value", data=["wörter " * 1000], dtype=h5py.string_dtype("utf-8"))
+    assert load.load(result_file).meta("cpu") == "wörter " * 1000
+
+
 def test_check_agrees_with_right_outputs(result_file, capsys):
     assert main(["check", str(result_file)]) == 0
     assert "analysis check: VALID cases=2" in capsys.readouterr().out

@@ -10,7 +10,7 @@ import time
 import h5py
 import numpy as np
 import pytest
-from launching import ROOT, ranks_of, start
+from launching import ROOT, command, environment, ranks_of, start
 
 FINAL = re.compile(r"^knowscale: (VALID|INVALID) ")
 
@@ -117,8 +117,8 @@ def test_a_killed_rank_loses_no_finished_case_and_the_next_call_resumes(knowscal
 def test_a_stop_signal_ends_with_75_and_the_next_call_resumes(knowscale, slow, tmp_path, number):
     process = start_slow(tmp_path, slow)
     wait_for_parts(tmp_path, 1)
-    for pid in ranks_of(process)[:1]:  # one rank is enough
-        os.kill(pid, number)
+    # Of these two, mpirun hands on the first; of the other one rank is enough.
+    os.kill(process.pid if number == signal.SIGUSR1 else ranks_of(process)[0], number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 75, err
     assert "knowscale: INTERRUPTED" in out
@@ -128,14 +128,47 @@ def test_a_stop_signal_ends_with_75_and_the_next_call_resumes(knowscale, slow, t
     assert re.search(r"cases=6 skipped=[1-5] ", done.out)
 
 
+def test_a_script_that_is_stopped_ends_its_ranks_in_order(slow, tmp_path):
+    (tmp_path / "slow.toml").write_text(slow)
+    words = command("run", "slow.toml", "-o", "out.h5")
+    script = subprocess.Popen(
+        ["bash", "-c", f'. {ROOT / "scripts" / "lib.sh"}; run_ranks "$@"; exit', "bash", *words],
+        cwd=tmp_path,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    wait_for_parts(tmp_path, 1)
+    os.killpg(script.pid, signal.SIGINT)  # Ctrl-C
+    out, _ = script.communicate(timeout=60)
+    assert script.returncode == 75
+    assert "knowscale: INTERRUPTED" in out
+
+
+def test_mpirun_that_is_stopped_loses_no_finished_case(slow, tmp_path):
+    process = start_slow(tmp_path, slow)
+    wait_for_parts(tmp_path, 1)
+    process.terminate()
+    process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert not (tmp_path / "out.h5").exists()
+    for name in parts(tmp_path):
+        with h5py.File(tmp_path / "out.h5.parts" / name) as file:
+            assert file["cases/valid"][0] == 1
+
+
 def test_a_finished_result_is_not_measured_again(knowscale, campaign, tmp_path):
     path = campaign()
     assert knowscale("run", path, "-o", "out.h5").status == 0
     before = (tmp_path / "out.h5").read_bytes()
-    done = knowscale("run", path, "-o", "out.h5")
+    done = knowscale("run", path, "-o", "out.h5", "--keep-io", "--count-messages")
     assert done.status == 0
     assert "cases=6 skipped=6" in done.out
     assert (tmp_path / "out.h5").read_bytes() == before
+    assert "warning: --keep-io: 6 of the 6 finished cases keep no inputs and outputs" in done.err
+    assert "warning: --count-messages: 6 of the 6 finished cases have no count of messages" in done.err
 
 
 def test_every_reduction_sends_what_its_formula_says_and_auto_is_one_of_them(knowscale, campaign, tmp_path):
