@@ -52,6 +52,16 @@ struct Problem {
   }
 };
 
+// Scores so large that their rounding is more than weights hold; one key leads by far.
+template <class T>
+Problem<T> with_large_scores(Shape s, double scale) {
+  Problem<T> p(s);
+  p.scale = scale;
+  for (int i = 0; i < s.n; ++i) p.queries(i, 0) = T(1.0f);
+  for (int k = 0; k < s.m; ++k) p.keys(k, 0) = T(k == s.m * 2 / 3 ? 100.0f : 0.0f);
+  return p;
+}
+
 // [o / l | lse] of one row; zeros and -inf where no key is seen.
 template <class T>
 std::vector<double> expected_row(const Problem<T>& p, int query, int head) {

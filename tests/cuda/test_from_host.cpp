@@ -104,6 +104,14 @@ TYPED_TEST(FromHost, EveryKernelHidesKeys) {
   expect_exact(p, {4, 8});
 }
 
+TYPED_TEST(FromHost, TheLargestWeightIsOneHoweverLargeScoresAre) {
+  for (const double scale : {1e8, 1e12, 1e30}) {
+    for (const TileSizes tiles : {TileSizes{}, TileSizes{3, 7}}) {
+      expect_exact(with_large_scores<TypeParam>({5, 90, 1, 1, 64, 64}, scale), tiles);
+    }
+  }
+}
+
 TYPED_TEST(FromHost, TilesAndTheirNumberDoNotMatter) {
   const Problem<TypeParam> p({11, 45, 4, 2, 12, 12});
   for (const TileSizes tiles : {TileSizes{3, 7}, TileSizes{1, 45}, TileSizes{11, 1}}) expect_exact(p, tiles);

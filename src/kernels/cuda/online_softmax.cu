@@ -55,8 +55,10 @@ __global__ void __launch_bounds__(kThreads) softmax_rows(const SoftmaxTile<T> ti
   float highest = before;
   for (int key = thread; key < tile.keys; key += kThreads) highest = fmaxf(highest, score(key));
   highest = over_block(highest, Maximum(), of_warps);
-  // What weights are relative to is the maximum as the state will hold it.
-  const float kept = highest / kLog2e, base = highest == nothing ? 0.0f : kept * kLog2e;
+  // What weights are relative to is the maximum as the state will hold it, or, where that is off by more than weights
+  // near 1 can make up for, the maximum: scores so large round by as much.
+  const float kept = highest / kLog2e, held = fabsf(highest - kept * kLog2e) <= 1 ? kept * kLog2e : highest;
+  const float base = highest == nothing ? 0.0f : held;
   float sum = 0;
   for (int key = thread; key < tile.keys; key += kThreads) {
     const float weight = exp2_approximate(score(key) - base);

@@ -25,7 +25,7 @@ struct WarpAttention {
 
   WarpTile<RowTiles, ValueDim> sums;
   float total[RowTiles][2];      // of this lane's columns alone until finish()
-  float reference[RowTiles][2];  // log2 of what weights are relative to
+  float reference[RowTiles][2];  // the largest product so far, not scaled: what weights are relative to
 
   __device__ __forceinline__ void clear() {
 #pragma unroll
@@ -60,6 +60,11 @@ struct WarpAttention {
     if (hides_some(task, first_row, first_key, end_key)) hide(task, first_row, first_key, end_key, scores);
     weights_of(task.scale_log2, scores);
     Products::template weigh<ValueDim, RowTiles, Keys>(scores, v, sums);
+  }
+
+  // What the state says that weights are relative to, in natural units.
+  __device__ __forceinline__ static float natural(float reference, float scale_log2) {
+    return (reference * scale_log2 - kHeadroom<T>) * kLog2;
   }
 
   // Sums `total` over the lanes that share a row.
@@ -118,9 +123,9 @@ struct WarpAttention {
         highest = fmaxf(highest, shuffle_xor(highest, 1));
         highest = fmaxf(highest, shuffle_xor(highest, 2));
         const float before = reference[tile][half];
-        const float after = fmaxf(before, highest * scale_log2 - kHeadroom<T>);
+        const float after = fmaxf(before, highest);
         const float base = after == kNothing ? 0.0f : after;  // no key seen yet: all weights are 0
-        const float correction = exp2_approximate(before - base);
+        const float correction = exp2_approximate((before - base) * scale_log2);
         reference[tile][half] = after;
         float sum = 0;
 #pragma unroll
@@ -128,7 +133,9 @@ struct WarpAttention {
 #pragma unroll
           for (int i = 0; i < 2; ++i) {
             float& score = scores[tile][c][2 * half + i];
-            score = exp2_approximate(fmaf(score, scale_log2, -base));
+            // Scaled after the difference, which is 0 for the largest however large scores are: of scaled ones, the
+            // rounding of either side is more than numbers hold from 2^31 on.
+            score = exp2_approximate(fmaf(score - base, scale_log2, kHeadroom<T>));
             sum += score;
           }
         }
