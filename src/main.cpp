@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
-#include <exception>
-#include <new>
 
 #include "cli/commands.hpp"
 #include "cli/launch.hpp"
 #include "cli/options.hpp"
 #include "comm/communicator.hpp"
 #include "core/error.hpp"
+#include "core/text.hpp"
 #include "study/interrupt.hpp"
 
 namespace {
@@ -20,7 +19,7 @@ using namespace knowscale;
 int status_of(ExitStatus status) { return static_cast<int>(status); }
 
 // One line that names value and remedy, whatever was in the message.
-void print_error(const char* message) { fmt::print(stderr, "knowscale: error: {}\n", message); }
+void print_error(const Error& error) { fmt::print(stderr, "knowscale: error: {}\n", printable(error.what())); }
 
 // `launch_rank`: from before MPI started, which sets variables of its own.
 int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv) {
@@ -32,22 +31,18 @@ int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv)
       catch_stop_signals();
       return status_of(execute(options, world));
     } catch (const CollectiveError& error) {
-      if (world.is_root()) print_error(error.what());
+      if (world.is_root()) print_error(error);
       return status_of(error.status());
-    } catch (const Error& error) {
+    } catch (...) {
       if (world.size() > 1) throw;
-      if (launch_rank == 0) print_error(error.what());
+      const Error error = current_error();
+      if (launch_rank == 0) print_error(error);
       return status_of(error.status());
     }
-  } catch (const Error& error) {  // of one rank, while others may be waiting for it
-    print_error(error.what());
+  } catch (...) {  // of one rank, while others may be waiting for it
+    const Error error = current_error();
+    print_error(error);
     abort_all_ranks(status_of(error.status()));
-  } catch (const std::bad_alloc&) {
-    print_error("out of memory: use more ranks, a smaller m, or a node with more memory");
-    abort_all_ranks(status_of(ExitStatus::resource));
-  } catch (const std::exception& error) {
-    print_error(error.what());
-    abort_all_ranks(status_of(ExitStatus::resource));
   }
 }
 
@@ -59,8 +54,9 @@ int main(int argc, char** argv) {
     const Options options = parse_options(argc, argv);
     if (needs_mpi(options)) return run_with_mpi(options, rank, argc, argv);
     return rank == 0 ? status_of(execute_alone(options)) : status_of(ExitStatus::valid);
-  } catch (const Error& error) {
-    if (rank == 0) print_error(error.what());
+  } catch (...) {
+    const Error error = current_error();
+    if (rank == 0) print_error(error);
     return status_of(error.status());
   }
 }
