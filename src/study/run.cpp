@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
 #include "comm/device_collectives.hpp"
@@ -21,6 +22,7 @@
 #include "record/store.hpp"
 #include "study/case_run.hpp"
 #include "study/interrupt.hpp"
+#include "study/knowledge_check.hpp"
 #include "study/plan.hpp"
 #include "study/progress.hpp"
 
@@ -176,10 +178,10 @@ void print_plan(const Plan& plan) {
 }
 
 // The result table and the final line; the exit status that they stand for.
-ExitStatus conclude(const ResultStore& store, std::size_t skipped) {
+ExitStatus conclude(const ResultStore& store, std::size_t skipped) try {
   const Table cases = store.read("cases");
-  const auto& valid = std::get<std::vector<std::int64_t>>(cases.column("valid").values);
-  const auto& reasons = std::get<std::vector<std::string>>(cases.column("reason").values);
+  const auto& valid = cases.values<std::int64_t>("valid");
+  const auto& reasons = cases.values<std::string>("reason");
   fmt::print("{}\n", case_table(cases));
   const auto failed = std::count(valid.begin(), valid.end(), 0);
   if (failed == 0) {
@@ -190,6 +192,10 @@ ExitStatus conclude(const ResultStore& store, std::size_t skipped) {
   fmt::print("knowscale: INVALID cases={} failed={} reason=\"{}\" file={}\n", valid.size(), failed, reasons[first],
              store.path());
   return ExitStatus::invalid;
+} catch (const std::out_of_range& missing) {
+  throw Error(ExitStatus::resource, fmt::format("{}: {}: use the version of knowscale that wrote it, or choose another "
+                                                "file with -o",
+                                                store.path(), missing.what()));
 }
 
 }  // namespace
@@ -204,6 +210,7 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
           "--count-messages: this build does not count: configure with -DKNOWSCALE_COUNT_MESSAGES=ON");
   const Store store = open_store(options, plan, world);
   const std::vector<Case> cases = unfinished(plan.cases, store, world);
+  check_knowledge(cases, world);
   const std::size_t skipped = plan.cases.size() - cases.size();
   Progress progress(world.is_root(), static_cast<std::int64_t>(plan.cases.size()), static_cast<std::int64_t>(skipped));
   for (const std::string& warning : warnings(cases, world)) progress.note("warning: " + warning);
