@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // MPI's lifetime, and the way from an exception to the exit status.
 #include <exception>
-#include <new>
 
 #include "cli/commands.hpp"
 #include "cli/launch.hpp"
@@ -9,6 +8,7 @@
 #include "comm/communicator.hpp"
 #include "core/error.hpp"
 #include "core/streams.hpp"
+#include "core/text.hpp"
 #include "study/interrupt.hpp"
 
 namespace {
@@ -18,7 +18,9 @@ using namespace knowscale;
 int status_of(ExitStatus status) { return static_cast<int>(status); }
 
 // One line that names value and remedy, whatever was in the message.
-void print_error(const char* message) { print_err("knowscale: error: " + one_line(message) + "\n"); }
+void print_error(const Error& error) {
+  print_err("knowscale: error: " + printable(error.what()) + "\n");
+}
 
 // `launch_rank`: from before MPI started, which sets variables of its own.
 int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv) {
@@ -30,22 +32,18 @@ int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv)
       catch_stop_signals();
       return status_of(execute(options, world));
     } catch (const CollectiveError& error) {
-      if (world.is_root()) print_error(error.what());
+      if (world.is_root()) print_error(error);
       return status_of(error.status());
-    } catch (const Error& error) {
+    } catch (...) {
       if (world.size() > 1) throw;
-      if (launch_rank == 0) print_error(error.what());
+      const Error error = current_error();
+      if (launch_rank == 0) print_error(error);
       return status_of(error.status());
     }
-  } catch (const Error& error) {  // of one rank, while others may be waiting for it
-    print_error(error.what());
+  } catch (...) {  // of one rank, while others may be waiting for it
+    const Error error = current_error();
+    print_error(error);
     abort_all_ranks(status_of(error.status()));
-  } catch (const std::bad_alloc&) {
-    print_error("out of memory: use more ranks, a smaller m, or a node with more memory");
-    abort_all_ranks(status_of(ExitStatus::resource));
-  } catch (const std::exception& error) {
-    print_error(error.what());
-    abort_all_ranks(status_of(ExitStatus::resource));
   }
 }
 
@@ -53,12 +51,10 @@ int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv)
 int run_alone(const Options& options) {
   try {
     return status_of(execute_alone(options));
-  } catch (const Error& error) {
-    print_error(error.what());
+  } catch (...) {
+    const Error error = current_error();
+    print_error(error);
     return status_of(error.status());
-  } catch (const std::exception& error) {
-    print_error(error.what());
-    return status_of(ExitStatus::resource);
   }
 }
 
@@ -71,10 +67,11 @@ int main(int argc, char** argv) {
     const Options options = parse_options(argc, argv);
     return needs_mpi(options) ? run_with_mpi(options, rank, argc, argv) : run_alone(options);
   } catch (const CommandLineError& error) {
-    if (rank == 0 || !error.parallel()) print_error(error.what());
+    if (rank == 0 || !error.parallel()) print_error(error);
     return status_of(error.status());
-  } catch (const Error& error) {  // MPI did not start
-    if (rank == 0) print_error(error.what());
+  } catch (...) {  // MPI did not start
+    const Error error = current_error();
+    if (rank == 0) print_error(error);
     return status_of(error.status());
   }
 }

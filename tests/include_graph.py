@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The layers of src/ as a test: fails on an include that runs upwards, or that opens a library outside its folder.
+"""The layers of src/ as a test: fails on an include that runs upwards, or that opens a library outside its folder,
+or on a call that is made in one place.
 
     python3 include_graph.py SRC
 """
@@ -44,6 +45,12 @@ LIBRARIES = {
     r"Random123/.*": {"core/random.cpp"},
 }
 
+# Calls that one file makes for all, behind its checks of what somebody else's file declares.
+CALLS = {
+    r"\bH5Dread\(": {"problem/h5_dataset.cpp"},
+    r"\bH5[ADGO](open|read)\w*\(": {"problem/h5.cpp", "problem/h5_dataset.cpp"},
+}
+
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 
 
@@ -53,6 +60,9 @@ def offences(src: Path) -> list[str]:
         name = path.relative_to(src).as_posix()
         layer = name.split("/")[0] if "/" in name else ""
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for pattern, places in CALLS.items():
+                if re.search(pattern, line) and name not in places:
+                    found.append(f"{name}:{number}: {pattern} belongs in {', '.join(sorted(places))}")
             match = INCLUDE.match(line)
             if not match:
                 continue

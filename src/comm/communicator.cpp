@@ -269,10 +269,8 @@ void Communicator::together(const std::function<void()>& local) const {
   std::optional<Error> error;
   try {
     local();
-  } catch (const Error& e) {
-    error = e;
-  } catch (const std::bad_alloc&) {
-    error = Error(ExitStatus::resource, "out of memory: use more ranks, a smaller m, or a node with more memory");
+  } catch (...) {  // one that passed here would leave the other ranks waiting
+    error = current_error();
   }
   const int failed = allreduce(error ? rank_ : size_, Combine::minimum);
   if (failed == size_) return;

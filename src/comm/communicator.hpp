@@ -108,8 +108,8 @@ class Communicator {
   template <class T>
   void shift(std::span<const T> sent, std::span<T> received) const;
 
-  // Runs `local`, which may throw Error but must not communicate, on every rank; if it threw on any, throws
-  // the Error of the lowest such rank on all of them as a CollectiveError.
+  // Runs `local`, which may throw anything but must not communicate, on every rank; if it threw on any, throws
+  // the Error of the lowest such rank (see current_error()) on all of them as a CollectiveError.
   void together(const std::function<void()>& local) const;
 
  private:

@@ -31,4 +31,8 @@ inline void require(bool condition, ExitStatus status, const std::string& messag
   if (!condition) throw Error(status, message);
 }
 
+// Inside a catch block: what was caught, as the Error that the program ends with. Whatever it is (memory, the standard
+// library, no std::exception at all), it becomes one line and a documented status.
+Error current_error();
+
 }  // namespace knowscale

@@ -36,20 +36,4 @@ int output_error() {
   return first_error;
 }
 
-std::string one_line(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string line;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      line += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      line += {'\\', 'x', digits[byte >> 4], digits[byte & 0xf]};
-    } else {
-      line += c;
-    }
-  }
-  return line;
-}
-
 }  // namespace knowscale

@@ -20,7 +20,4 @@ void print_err(std::string_view text);
 // Writes out what is buffered for stdout. The errno of the first text that stdout did not take; 0 where it took all.
 int output_error();
 
-// `text` as one line: what would break it, or is another control character, as \n or \x1b.
-std::string one_line(std::string_view text);
-
 }  // namespace knowscale

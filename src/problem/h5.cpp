@@ -2,12 +2,13 @@
 #include "problem/h5.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <string_view>
+#include <exception>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
+#include "problem/h5_types.hpp"
+#include "problem/unreadable.hpp"
 
 namespace knowscale::h5 {
 namespace {
@@ -19,17 +20,52 @@ Id without_lock() {
   return access;
 }
 
-Id open_attribute(hid_t location, const std::string& name) {
-  return {check(H5Aopen(location, name.c_str(), H5P_DEFAULT), file_name(location), "read its attribute " + name),
-          H5Aclose};
+// A link to another file is refused where it is followed, also behind a link of this file: somebody else's file must
+// not make us read others.
+Id inside_only() {
+  Id access(H5Pcreate(H5P_LINK_ACCESS), H5Pclose);
+  const auto refuse = [](const char*, const char*, const char*, const char*, unsigned*, hid_t, void*) -> herr_t {
+    return -1;
+  };
+  H5Pset_elink_cb(access, refuse, nullptr);
+  return access;
 }
 
-// Whether the file starts as HDF5 does. Not H5Fis_hdf5, which takes the lock.
-bool has_signature(const std::string& path) {
-  constexpr std::string_view signature = "\x89HDF\r\n\x1a\n";
-  std::string start(signature.size(), '\0');
-  std::ifstream(path, std::ios::binary).read(start.data(), static_cast<std::streamsize>(start.size()));
-  return start == signature;
+std::string label_of(hid_t location, const std::string& name) {
+  const ssize_t size = H5Iget_name(location, nullptr, 0);
+  std::string label(static_cast<std::size_t>(std::max<ssize_t>(size, 0)), '\0');
+  H5Iget_name(location, label.data(), label.size() + 1);
+  return label + (label.ends_with('/') ? "" : "/") + name;
+}
+
+// Whether a link of that name is there, and one of this file. Throws for a link to another.
+bool has_link(hid_t location, const std::string& name, hid_t access) {
+  if (H5Lexists(location, name.c_str(), access) <= 0) return false;
+  H5L_info_t link;
+  check(H5Lget_info(location, name.c_str(), &link, access), file_name(location), "read its link " + name);
+  require(link.type == H5L_TYPE_HARD || link.type == H5L_TYPE_SOFT, ExitStatus::resource,
+          file_name(location) + ": " + label_of(location, name) +
+              " is a link to another file: copy what it names into this one");
+  return true;
+}
+
+// A checked attribute: of one value, and of this content.
+Id open_attribute(hid_t location, const std::string& name, Content content) {
+  const std::string what = file_name(location) + ": attribute " + name + " ";
+  require(has_attribute(location, name), ExitStatus::resource,
+          what + "is missing: data/README.md lists what is needed");
+  Id attribute(check(H5Aopen(location, name.c_str(), H5P_DEFAULT), file_name(location), "open its attribute " + name),
+               H5Aclose);
+  const Id type(check(H5Aget_type(attribute), file_name(location), "give the type of its attribute " + name), H5Tclose);
+  const std::string why = objection(type, content);
+  require(why.empty(), ExitStatus::resource, what + why);
+  const Id space(check(H5Aget_space(attribute), file_name(location), "give the extents of its attribute " + name),
+                 H5Sclose);
+  const hssize_t count = H5Sget_simple_extent_npoints(space);
+  require(count == 1, ExitStatus::resource,
+          what + "has " + std::to_string(count) + " values, and is to have one: write a scalar");
+  require(H5Tget_size(type) <= file_bytes(location), ExitStatus::resource, what + "is longer than the file");
+  return attribute;
 }
 
 Id make_attribute(hid_t location, const std::string& name, hid_t type) {
@@ -53,77 +89,83 @@ hid_t check(hid_t result, const std::string& where, const std::string& what) {
 
 Id open_read_only(const std::string& path, hid_t access) {
   silence();
-  const bool readable = std::ifstream(path).good();  // before the message, which may be made first, takes errno
-  require(readable, ExitStatus::resource, path + ": " + std::strerror(errno) + ": give the path of an HDF5 file");
+  require_regular_file(path);
   const Id lockless = without_lock();
   const hid_t used = access == H5P_DEFAULT ? static_cast<hid_t>(lockless) : access;
   const hid_t file = H5Fopen(path.c_str(), H5F_ACC_RDONLY, used);
-  require(file >= 0 || has_signature(path), ExitStatus::resource,
-          path + ": is not HDF5: give a knowledge-set or result file");
-  require(file >= 0, ExitStatus::resource, path + ": is truncated or damaged: copy or build it again");
+  require(file >= 0, ExitStatus::resource, file >= 0 ? "" : path + ": " + why_not_opened(path));
   return {file, H5Fclose};
 }
 
+Id open_object(hid_t location, const std::string& name, H5I_type_t wanted, std::string& label) {
+  label = label_of(location, name);
+  const std::string what = file_name(location) + ": " + label + " ";
+  require(exists(location, name), ExitStatus::resource, what + "is missing: build the file again");
+  const Id access = inside_only();
+  const hid_t object = H5Oopen(location, name.c_str(), access);
+  require(object >= 0, ExitStatus::resource,
+          what + "cannot be opened (damaged, or a link that leads nowhere or to another file): build the file again");
+  Id opened(object, H5Oclose);
+  require(H5Iget_type(object) == wanted, ExitStatus::resource,
+          what + "is no " + (wanted == H5I_GROUP ? "group" : "dataset") + ": build the file again");
+  return opened;
+}
+
 Id open_group(hid_t location, const std::string& name) {
-  return {check(H5Gopen2(location, name.c_str(), H5P_DEFAULT), file_name(location), "open its group " + name),
-          H5Gclose};
+  std::string label;
+  return open_object(location, name, H5I_GROUP, label);
 }
 
-Id open_dataset(hid_t location, const std::string& name) {
-  return {check(H5Dopen2(location, name.c_str(), H5P_DEFAULT), file_name(location), "open its dataset " + name),
-          H5Dclose};
+bool exists(hid_t location, const std::string& name) {
+  const Id access = inside_only();
+  for (std::size_t end = 0; end < name.size();) {  // HDF5 asks that all groups on the way are there
+    end = std::min(name.find('/', end + 1), name.size());
+    if (!has_link(location, name.substr(0, end), access)) return false;
+  }
+  return !name.empty();
 }
-
-bool exists(hid_t location, const std::string& name) { return H5Lexists(location, name.c_str(), H5P_DEFAULT) > 0; }
 
 std::vector<std::string> member_names(hid_t group) {
-  H5G_info_t info;
-  check(H5Gget_info(group, &info), file_name(group), "list a group");
   std::vector<std::string> names;
-  for (hsize_t i = 0; i < info.nlinks; ++i) {
-    const ssize_t size = H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, nullptr, 0, H5P_DEFAULT);
-    std::string name(static_cast<std::size_t>(std::max<ssize_t>(size, 0)), '\0');
-    H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name.data(), name.size() + 1, H5P_DEFAULT);
-    names.push_back(name);
-  }
+  const auto add = [](hid_t, const char* name, const H5L_info_t*, void* all) -> herr_t {
+    try {
+      static_cast<std::vector<std::string>*>(all)->emplace_back(name);
+      return 0;
+    } catch (const std::exception&) {  // which must not pass through C
+      return -1;
+    }
+  };
+  check(H5Literate(group, H5_INDEX_NAME, H5_ITER_INC, nullptr, add, &names), file_name(group), "list a group");
   return names;
-}
-
-std::vector<std::int64_t> extents(hid_t dataset) {
-  const Id space(H5Dget_space(dataset), H5Sclose);
-  std::vector<hsize_t> sizes(
-      static_cast<std::size_t>(check(H5Sget_simple_extent_ndims(space), file_name(dataset), "read extents")));
-  H5Sget_simple_extent_dims(space, sizes.data(), nullptr);
-  return {sizes.begin(), sizes.end()};
 }
 
 bool has_attribute(hid_t location, const std::string& name) { return H5Aexists(location, name.c_str()) > 0; }
 
 std::int64_t read_integer(hid_t location, const std::string& name) {
-  const Id attribute = open_attribute(location, name);
+  const Id attribute = open_attribute(location, name, Content::integers);
+  const Id type(H5Aget_type(attribute), H5Tclose);
   std::int64_t value = 0;
-  check(H5Aread(attribute, H5T_NATIVE_INT64, &value), file_name(location),
-        "read its attribute " + name + " as an integer");
+  const bool wide = is_unsigned_64(type);  // HDF5 would make the largest with sign of what is above
+  check(H5Aread(attribute, wide ? H5T_NATIVE_UINT64 : H5T_NATIVE_INT64, &value), file_name(location),
+        "read its attribute " + name);
+  require(!wide || value >= 0, ExitStatus::resource,
+          file_name(location) + ": attribute " + name + " is " + std::to_string(static_cast<std::uint64_t>(value)) +
+              ", beyond 64 bits with sign: build the file again");
   return value;
 }
 
 std::string read_text(hid_t location, const std::string& name) {
-  const Id attribute = open_attribute(location, name);
-  const Id type(H5Aget_type(attribute), H5Tclose);
-  require(H5Tget_class(type) == H5T_STRING, ExitStatus::resource,
-          file_name(location) + ": attribute " + name + " is no text");
+  const Id attribute = open_attribute(location, name, Content::texts);
+  const Id type(H5Aget_type(attribute), H5Tclose), memory = text_in_memory(type);
   if (H5Tis_variable_str(type) > 0) {
     char* text = nullptr;
-    const Id memory(H5Tcopy(H5T_C_S1), H5Tclose);
-    H5Tset_size(memory, H5T_VARIABLE);
-    H5Tset_cset(memory, H5Tget_cset(type));
     check(H5Aread(attribute, memory, &text), file_name(location), "read its attribute " + name);
     std::string value = text == nullptr ? "" : text;
     H5free_memory(text);
     return value;
   }
   std::string value(H5Tget_size(type), '\0');
-  check(H5Aread(attribute, type, value.data()), file_name(location), "read its attribute " + name);
+  check(H5Aread(attribute, memory, value.data()), file_name(location), "read its attribute " + name);
   return value.c_str();  // up to the padding
 }
 
@@ -133,27 +175,11 @@ void write_integer(hid_t location, const std::string& name, std::int64_t value) 
 }
 
 void write_text(hid_t location, const std::string& name, const std::string& value) {
-  const Id type = text_type(value.size());
+  const std::string text = as_utf8(value);
+  const Id type = text_type(text.size());
   const Id attribute = make_attribute(location, name, type);
-  check(H5Awrite(attribute, type, value.empty() ? "\0" : value.data()), file_name(location),
+  check(H5Awrite(attribute, type, text.empty() ? "\0" : text.data()), file_name(location),
         "write its attribute " + name);
-}
-
-std::vector<std::string> read_texts(hid_t dataset) {
-  const Id type(H5Dget_type(dataset), H5Tclose);
-  require(H5Tget_class(type) == H5T_STRING && H5Tis_variable_str(type) == 0, ExitStatus::resource,
-          file_name(dataset) + ": holds a column that is no text of fixed length, as knowscale writes it");
-  const std::size_t width = H5Tget_size(type), rows = static_cast<std::size_t>(extents(dataset).at(0));
-  std::string packed(width * rows, '\0');
-  if (rows > 0) {
-    check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, packed.data()), file_name(dataset), "read a column");
-  }
-  std::vector<std::string> values;
-  for (std::size_t i = 0; i < rows; ++i) {
-    const char* begin = packed.data() + i * width;
-    values.emplace_back(begin, strnlen(begin, width));
-  }
-  return values;
 }
 
 Id text_type(std::size_t size) {

@@ -43,28 +43,26 @@ void silence();
 hid_t check(hid_t result, const std::string& where, const std::string& what);
 
 // Opens for reading, without HDF5's own file lock unless `access` says otherwise. Throws Error(resource): missing,
-// not HDF5, or truncated are told apart.
+// not HDF5, truncated, or left open by its writer are told apart.
 Id open_read_only(const std::string& path, hid_t access = H5P_DEFAULT);
 
+// What a file holds is somebody else's: opening checks that it is there, in this file (links to others are refused),
+// and of the wanted kind; all of these throw Error(resource). Datasets: h5_dataset.hpp. `label`: what to call it,
+// "/a/b".
+Id open_object(hid_t location, const std::string& name, H5I_type_t wanted, std::string& label);
 Id open_group(hid_t location, const std::string& name);
-Id open_dataset(hid_t location, const std::string& name);
 bool exists(hid_t location, const std::string& name);
 
 // Names of the links in a group, sorted.
 std::vector<std::string> member_names(hid_t group);
 
-// Extents of a dataset, outermost first.
-std::vector<std::int64_t> extents(hid_t dataset);
-
-// Scalar attributes. Reading a text takes fixed and variable length alike.
+// Attributes of one value; reading refuses others, and what is no integer or no text (of fixed or variable length).
+// Texts are written as UTF-8: bytes that are none, as in a path or the environment, are escaped (as_utf8()).
 bool has_attribute(hid_t location, const std::string& name);
 std::int64_t read_integer(hid_t location, const std::string& name);
 std::string read_text(hid_t location, const std::string& name);
 void write_integer(hid_t location, const std::string& name, std::int64_t value);
 void write_text(hid_t location, const std::string& name, const std::string& value);
-
-// A column of texts of fixed length.
-std::vector<std::string> read_texts(hid_t dataset);
 
 // Fixed-length, null-padded UTF-8 of `size` bytes (at least 1).
 Id text_type(std::size_t size);

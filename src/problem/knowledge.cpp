@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "problem/knowledge.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cmath>
+#include <utility>
 #include <vector>
 
-#include "core/error.hpp"
 #include "kernels/threads.hpp"
+#include "problem/finite.hpp"
 #include "problem/knowledge_file.hpp"
 #include "problem/synthetic.hpp"
 
@@ -39,17 +37,6 @@ void generate(const Case& c, RowRange rows, Matrix<T>& out, const Threads& threa
   });
 }
 
-template <class T>
-void require_finite(const Matrix<T>& matrix, const std::string& path, const char* dataset, std::int64_t first_row) {
-  for (std::int64_t i = 0; i < matrix.rows(); ++i) {
-    for (std::int64_t j = 0; j < matrix.cols(); ++j) {
-      require(std::isfinite(static_cast<double>(matrix(i, j))), ExitStatus::resource,
-              fmt::format("{}: {} row {} column {} is {}: remove or mend that vector", path, dataset, first_row + i, j,
-                          static_cast<double>(matrix(i, j))));
-    }
-  }
-}
-
 }  // namespace
 
 bool has_separate_values(const Case& c) {
@@ -78,11 +65,11 @@ KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm, const 
     shard.keys = placed<T>(shard.rows.size(), c.knowledge_dim(), threads);
     if (values) shard.separate_values = placed<T>(shard.rows.size(), c.knowledge_dim(), threads);
   });
-  read_knowledge_rows(c.knowledge, "/keys", shard.rows, shard.keys, comm);
-  if (values) read_knowledge_rows(c.knowledge, "/values", shard.rows, shard.separate_values, comm);
+  read_knowledge_rows(c.knowledge, "keys", shard.rows, shard.keys, comm);
+  if (values) read_knowledge_rows(c.knowledge, "values", shard.rows, shard.separate_values, comm);
   comm.together([&] {
-    require_finite(shard.keys, c.knowledge, "/keys", shard.rows.begin);
-    require_finite(shard.separate_values, c.knowledge, "/values", shard.rows.begin);
+    require_finite<T>(std::as_const(shard.keys).view(), c.knowledge, "keys", shard.rows.begin);
+    require_finite<T>(std::as_const(shard.separate_values).view(), c.knowledge, "values", shard.rows.begin);
   });
   return shard;
 }

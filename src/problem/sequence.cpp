@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "problem/sequence.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <numeric>
 #include <vector>
 
-#include "core/error.hpp"
 #include "problem/knowledge_file.hpp"
+#include "problem/knowledge_texts.hpp"
+#include "problem/knowledge_tokens.hpp"
 #include "problem/synthetic.hpp"
 
 namespace knowscale {
@@ -41,16 +39,6 @@ std::vector<std::int64_t> places_in_file(const Case& c) {
   return places;
 }
 
-template <class T>
-void read(const Case& c, Matrix<T>& queries) {
-  read_tokens(c.knowledge, places_in_file(c), queries);
-  for (std::int64_t i = 0; i < queries.size(); ++i) {
-    require(std::isfinite(static_cast<double>(queries.data()[i])), ExitStatus::resource,
-            fmt::format("{}: /sequences holds {} in the vector of token {}: remove or mend it", c.knowledge,
-                        static_cast<double>(queries.data()[i]), i / c.d));
-  }
-}
-
 bool has_tokens(const Case& c) {
   return c.knowledge != kUnused && !is_generator(c.knowledge) && inspect_knowledge_file(c.knowledge).tokens > 0;
 }
@@ -65,7 +53,7 @@ Matrix<T> load_queries(const Case& c, const Communicator& comm) {
     from_file = has_tokens(c);
     queries = Matrix<T>(c.tokens(), c.d);
     if (!from_file) generate(c, queries);
-    if (from_file && comm.is_root()) read(c, queries);
+    if (from_file && comm.is_root()) read_tokens(c.knowledge, places_in_file(c), queries);
   });
   if (from_file) comm.broadcast(queries.span());
   if (c.sequence == Placement::sharded) {

@@ -11,6 +11,8 @@
 #include <set>
 #include <vector>
 
+#include "core/text.hpp"
+
 namespace knowscale {
 namespace {
 
@@ -18,12 +20,11 @@ using Row = std::vector<std::string>;
 
 std::string text_at(const Column& column, std::size_t row) {
   if (const auto* reals = std::get_if<std::vector<double>>(&column.values)) return fmt::format("{:.4g}", (*reals)[row]);
-  return std::visit([&](const auto& values) { return fmt::format("{}", values[row]); }, column.values);
+  if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values)) return printable((*texts)[row]);
+  return fmt::format("{}", std::get<std::vector<std::int64_t>>(column.values)[row]);
 }
 
-double real_at(const Table& table, const char* name, std::size_t row) {
-  return std::get<std::vector<double>>(table.column(name).values)[row];
-}
+double real_at(const Table& table, const char* name, std::size_t row) { return table.values<double>(name)[row]; }
 
 // Whether the column tells rows apart: more than one value, not counting what a model does not use (0 or "-").
 bool varies(const Column& column, const std::vector<std::size_t>& rows) {
@@ -78,7 +79,7 @@ Row result_names(bool copies) {
 
 Row result_cells(const Table& cases, std::size_t row, bool copies) {
   const double median = real_at(cases, "seconds_median", row);
-  const bool valid = std::get<std::vector<std::int64_t>>(cases.column("valid").values)[row] == 1;
+  const bool valid = cases.values<std::int64_t>("valid")[row] == 1;
   Row cells = {
       with_prefix(median, "s"),
       fmt::format("{} - {}", with_prefix(real_at(cases, "seconds_low", row), "s"),

@@ -146,8 +146,8 @@ void copy_io(hid_t from, hid_t to) {
   if (!h5::exists(to, "io")) h5::Id(H5Gcreate2(to, "io", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Gclose);
   const h5::Id source = h5::open_group(from, "io"), target = h5::open_group(to, "io");
   for (const std::string& name : h5::member_names(source)) {
-    h5::check(H5Ocopy(source, name.c_str(), target, name.c_str(), H5P_DEFAULT, H5P_DEFAULT), h5::file_name(from),
-              "copy /io");
+    const h5::Id kept = h5::open_group(source, name);  // which refuses a link to another file
+    h5::check(H5Ocopy(kept, ".", target, name.c_str(), H5P_DEFAULT, H5P_DEFAULT), h5::file_name(from), "copy /io");
   }
 }
 
@@ -193,8 +193,12 @@ void ResultStore::adopt_result() {
   require_same_configuration(file, path_, header_);
   const Table cases = read_table(file, "cases");
   if (cases.columns.empty()) return;
-  for (const std::int64_t number : std::get<std::vector<std::int64_t>>(cases.column("case").values))
-    finished_.insert(number);
+  try {
+    for (const std::int64_t number : cases.values<std::int64_t>("case")) finished_.insert(number);
+  } catch (const std::out_of_range& missing) {
+    throw Error(ExitStatus::resource,
+                fmt::format("{}: {}: choose another file with -o, or move it away", path_, missing.what()));
+  }
   for (const std::int64_t number : finished_) {
     if (h5::exists(file, "io") && h5::exists(file, fmt::format("io/{}", number))) with_io_.insert(number);
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -28,6 +29,14 @@ struct Table {
 
   std::size_t rows() const;                                  // 0 without columns
   const Column& column(std::string_view column_name) const;  // throws std::out_of_range
+  // Its values, of a type that is one of ColumnValues; throws std::out_of_range also for a column of another.
+  template <class T>
+  const std::vector<T>& values(std::string_view column_name) const {
+    const auto* found = std::get_if<std::vector<T>>(&column(column_name).values);
+    if (found == nullptr)
+      throw std::out_of_range("column " + std::string(column_name) + " of table " + name + " has another type");
+    return *found;
+  }
 };
 
 // Appends the rows of `from`, whose columns must be the same in name, order and type; a table without columns

@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <cstring>
 #include <numeric>
+#include <set>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
+#include "problem/h5_dataset.hpp"
 
 namespace knowscale {
 namespace {
@@ -50,13 +53,15 @@ h5::Id write_variable_texts(hid_t group, const std::string& name, const std::vec
 
 // Of fixed length, padded to the longest; of variable length where that takes less than half the room: padding would
 // hold one long text among short ones, such as a campaign in /meta, as often as there are rows.
-h5::Id write_values(hid_t group, const std::string& name, const std::vector<std::string>& values) {
+h5::Id write_values(hid_t group, const std::string& name, const std::vector<std::string>& texts) {
   constexpr std::size_t kReference = 40;  // bytes that HDF5 takes for a text of variable length beside its own
   constexpr std::size_t kHeap = 4096;     // and for the first of them
+  std::vector<std::string> values;
   std::size_t width = 1, variable = kHeap;
-  for (const std::string& value : values) {
-    width = std::max(width, value.size());
-    variable += value.size() + kReference;
+  for (const std::string& text : texts) {
+    values.push_back(as_utf8(text));
+    width = std::max(width, values.back().size());
+    variable += values.back().size() + kReference;
   }
   if (2 * variable < width * values.size()) return write_variable_texts(group, name, values);
   std::string packed(width * values.size(), '\0');
@@ -68,43 +73,37 @@ h5::Id write_values(hid_t group, const std::string& name, const std::vector<std:
   return dataset;
 }
 
-std::vector<std::string> read_variable_texts(const h5::Id& dataset, hid_t stored, std::size_t rows) {
-  std::vector<char*> texts(rows, nullptr);
-  const h5::Id memory = h5::text_type(H5T_VARIABLE);
-  H5Tset_cset(memory, H5Tget_cset(stored));  // HDF5 converts none
-  if (rows > 0) {
-    h5::check(H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, texts.data()), h5::file_name(dataset),
-              "read a column");
+h5::Content content_of(hid_t group, const std::string& column) {
+  std::string label;
+  const h5::Id dataset = h5::open_object(group, column, H5I_DATASET, label);
+  const h5::Id type(h5::check(H5Dget_type(dataset), h5::file_name(group), "give the type of " + label), H5Tclose);
+  switch (H5Tget_class(type)) {
+    case H5T_STRING: return h5::Content::texts;
+    case H5T_INTEGER: return h5::Content::integers;
+    default: return h5::Content::numbers;
   }
-  std::vector<std::string> values;
-  for (char* text : texts) {
-    values.emplace_back(text == nullptr ? "" : text);
-    H5free_memory(text);
-  }
-  return values;
 }
 
-ColumnValues read_values(const h5::Id& dataset) {
-  const h5::Id type(H5Dget_type(dataset), H5Tclose);
-  const auto rows = static_cast<std::size_t>(h5::extents(dataset).at(0));
-  const auto read = [&](hid_t memory, void* data) {
-    if (rows > 0)
-      h5::check(H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data), h5::file_name(dataset), "read a column");
-  };
-  switch (H5Tget_class(type)) {
-    case H5T_STRING:
-      return H5Tis_variable_str(type) > 0 ? read_variable_texts(dataset, type, rows) : h5::read_texts(dataset);
-    case H5T_INTEGER: {
-      std::vector<std::int64_t> values(rows);
-      read(H5T_NATIVE_INT64, values.data());
-      return values;
-    }
-    default: {
-      std::vector<double> values(rows);
-      read(H5T_NATIVE_DOUBLE, values.data());
-      return values;
-    }
+ColumnValues read_values(const h5::Dataset& dataset, h5::Content content) {
+  const RowRange all = {0, dataset.rows()};
+  if (content == h5::Content::texts) return dataset.texts(all);
+  if (content == h5::Content::integers) return dataset.integers(all);
+  return dataset.reals(all);
+}
+
+// The names in the attribute `columns`, each once.
+std::vector<std::string> column_names(const h5::Id& group) {
+  const std::string order = h5::read_text(group, "columns");
+  std::vector<std::string> names;
+  std::set<std::string> seen;
+  for (std::size_t begin = 0; begin < order.size();) {
+    const std::size_t end = std::min(order.find(' ', begin), order.size());
+    names.push_back(order.substr(begin, end - begin));
+    require(seen.insert(names.back()).second, ExitStatus::resource,
+            h5::file_name(group) + ": lists the column " + names.back() + " twice: copy or build it again");
+    begin = end + 1;
   }
+  return names;
 }
 
 }  // namespace
@@ -132,18 +131,21 @@ void write_table(hid_t file, const Table& table) {
   h5::write_text(group, "columns", order);
 }
 
+// Together the columns are no larger than the file: many names of one dataset would make a small file a large table.
 Table read_table(hid_t file, const std::string& name) {
   Table table = {name, {}};
   if (!h5::exists(file, name)) return table;
   const h5::Id group = h5::open_group(file, name);
-  const std::string order = h5::read_text(group, "columns");
-  for (std::size_t begin = 0; begin < order.size();) {
-    const std::size_t end = std::min(order.find(' ', begin), order.size());
-    const std::string column = order.substr(begin, end - begin);
-    const h5::Id dataset = h5::open_dataset(group, column);
+  std::uint64_t stored = 0;
+  for (const std::string& column : column_names(group)) {
+    const h5::Content content = content_of(group, column);
+    const h5::Dataset dataset(group, column, content, 1);
+    stored += dataset.stored_bytes();
+    if (stored > h5::file_bytes(group)) dataset.refuse("is another column by a second name: copy or build it again");
     table.columns.push_back(
-        {column, h5::read_text(dataset, "units"), h5::read_text(dataset, "long_name"), read_values(dataset)});
-    begin = end + 1;
+        {column, h5::read_text(dataset, "units"), h5::read_text(dataset, "long_name"), read_values(dataset, content)});
+    if (table.columns.back().size() != table.rows())
+      dataset.refuse("has another number of rows than the column before it: copy or build the file again");
   }
   return table;
 }

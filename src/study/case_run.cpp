@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "comm/message_count.hpp"
+#include "core/text.hpp"
 #include "kernels/threads.hpp"
 #include "problem/sequence.hpp"
 #include "problem/weights.hpp"
@@ -223,8 +224,8 @@ std::string case_label(const Case& c) {
   if (c.hidden > 0) method += fmt::format(" H {}", c.hidden);
   const std::string tile = c.options.query_tile == 0 ? "" : fmt::format(" in tiles of {}", c.options.query_tile);
   const std::string lengths = c.lengths == Lengths::equal ? "" : fmt::format(" of {} lengths", name_of(c.lengths));
-  return fmt::format("{}: {}{}{}{}{} {}, n {} x m {} x d {}, batch {}{}, {} rank{} x {} thread{}", c.study, method,
-                     c.causal ? " causal" : "", c.sequence == Placement::sharded ? " sharded sequence" : "",
+  return fmt::format("{}: {}{}{}{}{} {}, n {} x m {} x d {}, batch {}{}, {} rank{} x {} thread{}", printable(c.study),
+                     method, c.causal ? " causal" : "", c.sequence == Placement::sharded ? " sharded sequence" : "",
                      c.options.overlap ? " overlapped" : "", tile, name_of(c.precision), c.n, c.m, c.d, c.batch,
                      lengths, c.ranks, c.ranks == 1 ? "" : "s", c.threads, c.threads == 1 ? "" : "s");
 }

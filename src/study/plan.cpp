@@ -11,6 +11,7 @@
 #include "kernels/cuda/cuda.hpp"
 #include "models/model.hpp"
 #include "problem/knowledge_file.hpp"
+#include "problem/knowledge_tokens.hpp"
 #include "problem/synthetic.hpp"
 
 namespace knowscale {
@@ -20,7 +21,8 @@ namespace {
 KnowledgeExtent find_knowledge(const std::string& path, const std::string& campaign_path) {
   namespace fs = std::filesystem;
   const fs::path beside = fs::path(campaign_path).parent_path() / path;
-  const std::string found = !fs::exists(path) && fs::exists(beside) ? beside.string() : path;
+  std::error_code no;  // a name too long is no file, either
+  const std::string found = !fs::exists(path, no) && fs::exists(beside, no) ? beside.string() : path;
   const KnowledgeFile file = inspect_knowledge_file(found);
   return {found, file.count, file.dimension, file.sequences};
 }

@@ -10,11 +10,13 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
 #include "comm/device_collectives.hpp"
 #include "comm/message_count.hpp"
 #include "core/streams.hpp"
+#include "core/text.hpp"
 #include "kernels/blas/gemm.hpp"
 #include "kernels/threads.hpp"
 #include "problem/knowledge_file.hpp"
@@ -23,6 +25,7 @@
 #include "record/store.hpp"
 #include "study/case_run.hpp"
 #include "study/interrupt.hpp"
+#include "study/knowledge_check.hpp"
 #include "study/plan.hpp"
 #include "study/progress.hpp"
 
@@ -175,7 +178,7 @@ std::vector<std::string> warnings(const std::vector<Case>& cases, const Communic
 // Parts that are not used; what this command asks for that finished cases, which are not measured again, do not have.
 std::vector<std::string> warnings_of_store(const RunOptions& options, const ResultStore& store) {
   std::vector<std::string> found;
-  for (const std::string& remark : store.remarks()) found.push_back(one_line(remark));
+  for (const std::string& remark : store.remarks()) found.push_back(printable(remark));
   const auto tell = [&](const char* option, std::size_t cases, const char* what) {
     if (cases == 0) return;
     found.push_back(fmt::format(
@@ -201,12 +204,12 @@ void print_plan(const Plan& plan) {
 }
 
 // The result table and the final line; the exit status that they stand for.
-ExitStatus conclude(const ResultStore& store, std::size_t skipped) {
+ExitStatus conclude(const ResultStore& store, std::size_t skipped) try {
   const Table cases = store.read("cases");
-  const auto& valid = std::get<std::vector<std::int64_t>>(cases.column("valid").values);
-  const auto& reasons = std::get<std::vector<std::string>>(cases.column("reason").values);
+  const auto& valid = cases.values<std::int64_t>("valid");
+  const auto& reasons = cases.values<std::string>("reason");
   print_out(case_table(cases) + "\n");
-  const std::string file = one_line(store.path());
+  const std::string file = printable(store.path());
   const auto failed = std::count(valid.begin(), valid.end(), 0);
   if (failed == 0) {
     print_out(fmt::format("knowscale: VALID cases={} skipped={} file={}\n", valid.size(), skipped, file));
@@ -216,6 +219,10 @@ ExitStatus conclude(const ResultStore& store, std::size_t skipped) {
   print_out(fmt::format("knowscale: INVALID cases={} failed={} reason=\"{}\" file={}\n", valid.size(), failed,
                         reasons[first], file));
   return ExitStatus::invalid;
+} catch (const std::out_of_range& missing) {
+  throw Error(ExitStatus::resource, fmt::format("{}: {}: use the version of knowscale that wrote it, or choose another "
+                                                "file with -o",
+                                                store.path(), missing.what()));
 }
 
 }  // namespace
@@ -230,6 +237,7 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
           "--count-messages: this build does not count: configure with -DKNOWSCALE_COUNT_MESSAGES=ON");
   const Store store = open_store(options, plan, world);
   const std::vector<Case> cases = unfinished(plan.cases, store, world);
+  check_knowledge(cases, world);
   const std::size_t skipped = plan.cases.size() - cases.size();
   Progress progress(world.is_root(), static_cast<std::int64_t>(plan.cases.size()), static_cast<std::int64_t>(skipped));
   for (const std::string& warning : warnings(cases, world)) progress.note("warning: " + warning);
@@ -259,7 +267,7 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
     if (measure_case(c, context, world, store, progress)) continue;
     if (world.is_root()) {
       print_out(fmt::format("knowscale: INTERRUPTED cases={} finished={} file={}: the same command resumes\n",
-                            plan.cases.size(), store->finished_cases().size(), one_line(store->path())));
+                            plan.cases.size(), store->finished_cases().size(), printable(store->path())));
     }
     return ExitStatus::interrupted;
   }

@@ -72,10 +72,5 @@ TEST(Streams, AFileIsNeverOpenedAsAStreamThatIsClosed) {
   EXPECT_EQ(in_child(close_all, print_and_fail), EBADF);
 }
 
-TEST(OneLine, ShowsWhatWouldBreakIt) {
-  EXPECT_EQ(one_line("a\nb\r\x1b[2J\x7f"), "a\\nb\\x0d\\x1b[2J\\x7f");
-  EXPECT_EQ(one_line("caf\xc3\xa9 with a space"), "caf\xc3\xa9 with a space");
-}
-
 }  // namespace
 }  // namespace knowscale

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+#include <new>
+#include <stdexcept>
+
 #include "comm/clock.hpp"
 #include "comm/counts.hpp"
 #include "ranks.hpp"
@@ -30,6 +34,26 @@ TEST(Communicator, AnErrorOfOneRankReachesAllWithTheLowestRanksMessage) {
       EXPECT_EQ(std::string(e.what()), "rank " + std::to_string(failing) + " failed");
     }
     EXPECT_NO_THROW(comm.together([] {}));
+  });
+}
+
+// Whatever one rank throws, all learn of it: one that left alone would leave the others waiting.
+TEST(Communicator, EveryExceptionOfOneRankReachesAll) {
+  const std::vector<std::function<void()>> throwing = {[] { throw std::bad_alloc(); },
+                                                       [] { throw std::length_error("vector"); },
+                                                       [] { static_cast<void>(std::vector<int>().at(1)); },
+                                                       [] { throw 7; }};
+  for_rank_counts({1, 3}, [&](const Communicator& comm) {
+    for (const auto& thrown : throwing) {
+      try {
+        comm.together([&] {
+          if (comm.rank() == comm.size() - 1) thrown();
+        });
+        FAIL() << "nothing thrown";
+      } catch (const CollectiveError& e) {
+        EXPECT_EQ(e.status(), ExitStatus::resource);
+      }
+    }
   });
 }
 

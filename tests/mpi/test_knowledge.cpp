@@ -10,6 +10,8 @@
 
 #include "problem/knowledge.hpp"
 #include "problem/knowledge_file.hpp"
+#include "problem/knowledge_texts.hpp"
+#include "problem/knowledge_tokens.hpp"
 #include "problem/sequence.hpp"
 #include "problem/synthetic.hpp"
 #include "ranks.hpp"

@@ -15,7 +15,7 @@
 #include <sstream>
 
 #include "core/error.hpp"
-#include "problem/h5.hpp"
+#include "problem/h5_dataset.hpp"
 
 namespace knowscale {
 namespace {
@@ -110,7 +110,7 @@ TEST_F(Store, KeptMatricesAreCopiedIntoTheResult) {
   store.write_case(7, case_tables(7), kept);
   store.assemble();
   const h5::Id file = h5::open_read_only(path_);
-  EXPECT_EQ(h5::extents(h5::open_dataset(file, "io/7/queries")), (std::vector<std::int64_t>{2, 3}));
+  EXPECT_EQ(h5::Dataset(file, "io/7/queries", h5::Content::numbers, 2).columns(), 3);
 }
 
 TEST_F(Store, AFinishedResultCountsAllItsCases) {
