@@ -3,7 +3,6 @@
 // ends because of them: what they do not take is dropped, and the reason is kept for the end of the program.
 #pragma once
 
-#include <string>
 #include <string_view>
 
 namespace knowscale {
