@@ -20,7 +20,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python3 -m analysis",
         description="Reads a knowscale result file.",
-        epilog="Exit status: 0 done (check: all right), 1 check found an error, 2 usage, 3 the file cannot be read.",
+        epilog="Exit status: 0 done (check: all right), 1 check found an error or what it cannot tell, 2 usage, 3 the file cannot be read.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("report", help="figures (PNG, SVG), report.txt, cases.csv and index.html")
@@ -51,14 +51,13 @@ def run_check(arguments: argparse.Namespace) -> int:
     cases = load.load(arguments.file).cases
     checks = check.check_all(cases, kept)
     for one in checks:
-        verdict = "ok" if one.passed else "FAILED"
-        print(f"case {one.case:>4}  {one.label:<50}  error {one.error:.2e}  bound {one.bound:.2e}  {verdict}")
+        print(f"case {one.case:>4}  {one.label:<50}  error {one.error:.2e}  bound {one.bound:.2e}  {one.verdict}")
     for _, case in check.left_out(cases, kept).iterrows():
         print(f"case {case['case']:>4}  {case['model']:<50}  left out: no formula of attention")
-    failed = [one for one in checks if not one.passed]
-    if failed or not checks:
-        reason = f"case {failed[0].case}" if failed else "no kept attention case"
-        print(f'analysis check: INVALID cases={len(checks)} failed={len(failed)} reason="{reason}"')
+    failed, untold = [one for one in checks if one.failed], [one for one in checks if not one.failed and not one.told]
+    if failed or untold or not checks:
+        reason = f"case {failed[0].case}" if failed else f"case {untold[0].case} cannot be told" if untold else "no kept attention case"
+        print(f'analysis check: INVALID cases={len(checks)} failed={len(failed)} untold={len(untold)} reason="{reason}"')
         return INVALID
     print(f"analysis check: VALID cases={len(checks)}")
     return VALID

@@ -96,6 +96,12 @@ def cases() -> pd.DataFrame:
 
 
 @pytest.fixture
+def case_row():
+    """Makes a row of the case table."""
+    return lambda **more: pd.Series({"case": 1, **CASE, **more})
+
+
+@pytest.fixture
 def kept_file(tmp_path):
     """Writes a result file of one case with kept inputs and outputs."""
 

@@ -73,7 +73,7 @@ def test_check_catches_wrong_outputs(result_file, capsys, how):
         io["output"][:] = WRONG[how](io["output"][:], io)
     assert main(["check", str(result_file)]) == 1
     out = capsys.readouterr().out
-    assert 'analysis check: INVALID cases=2 failed=1 reason="case 2"' in out
+    assert 'analysis check: INVALID cases=2 failed=1 untold=0 reason="case 2"' in out
 
 
 def test_check_without_kept_io_names_the_remedy(result_file, capsys):
