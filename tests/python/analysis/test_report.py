@@ -3,6 +3,7 @@
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis import load
@@ -39,8 +40,7 @@ def test_columns_are_typed_and_texts_decoded(result_file):
     result = load.load(result_file)
     assert result.cases["study"].iloc[0] == "strong"
     assert result.cases["m"].dtype == np.int64
-    assert result.meta("cpu") == "Some CPU"
-    assert result.meta("gpu") == "unknown"
+    assert result.machine_lines == ["Some CPU, unknown cores, host unknown host; unknown; unknown; unknown; knowscale unknown; unknown"]
 
 
 def test_check_agrees_with_right_outputs(result_file, capsys):
@@ -102,13 +102,12 @@ def test_files_that_cannot_be_read_end_with_status_3(tmp_path, result_file, caps
     assert words in err and str(path) in err and err.count("\n") == 1
 
 
-def test_the_report_names_devices_and_shows_copies(result_file, tmp_path):
+def test_the_report_names_devices_and_shows_copies(result_file, tmp_path, put_table):
+    devices = ["Some GPU at 0000:01:00.0", "Some GPU at 0000:02:00.0", "-"]
+    put_table(result_file, "ranks", pd.DataFrame({"case": 2, "launch": 1, "host": "node", "device": devices}))
     with h5py.File(result_file, "r+") as file:
-        ranks = file.create_group("ranks")
-        ranks["device"] = [b"Some GPU at 0000:01:00.0", b"Some GPU at 0000:02:00.0", b"-"]
         file["cases/copy"][:] = 0.05
         file["cases/transport"][:] = b"n"
-    assert load.load(result_file).devices() == ["Some GPU"]
     assert main(["report", str(result_file), "-o", str(tmp_path / "out")]) == 0
     text = (tmp_path / "out" / "report.txt").read_text()
     assert "cores, Some GPU, host" in text
