@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from . import scaling
-from .rounding import Computed, Format, exact, format_of, stack
+from .rounding import FORMATS, Computed, Format, exact, format_of, stack
 from .softmax import Softmax
 from .softmax import attention as softmax_attention
 
@@ -214,6 +214,11 @@ def shapes(case: pd.Series) -> dict[str, tuple[int, int]]:
 
 def defect(case: pd.Series, kept: dict[str, np.ndarray]) -> str:
     """Why there is nothing to compare; empty where there is."""
+    if case["precision"] not in FORMATS:
+        return f"precision {case['precision']} has no bound"
+    heads, kv_heads = int(case["heads"]), int(case["kv_heads"])
+    if min(heads, kv_heads) < 1 or heads % kv_heads or int(case["d"]) % heads:
+        return f"{heads} heads, {kv_heads} kv heads and d = {case['d']}"
     for name, shape in shapes(case).items():
         if name not in kept:
             return f"no {name} kept"

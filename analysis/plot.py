@@ -29,10 +29,10 @@ from .printable import distinct, escaped, short
 # Okabe & Ito: told apart with every common colour vision; markers and dashes say the same once more.
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-SECONDS = EngFormatter(unit="s")
+SECONDS = EngFormatter(unit="s", usetex=False, useMathText=False)  # made outside of own_style
 LEGEND_BELOW = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncol": 2, "columnspacing": 1.2, "handletextpad": 0.5}
 MACHINE_WIDTH = 20  # characters an inch
-PANEL_WIDTH = 70  # characters
+PANEL_WIDTH = 76  # characters
 MOST_MACHINE_LINES = 4
 MOST_LINES = 10  # of a panel
 MOST_NOTES = 5  # of a panel
@@ -146,9 +146,9 @@ def finish(figure: Figure, title: str, machine: list[str]) -> Figure:
     return figure
 
 
-def set_title(axes: Axes, problem: str, more: str, **options: float) -> None:
-    """In lines as wide as a panel."""
-    axes.set_title("\n".join([*textwrap.wrap(problem, PANEL_WIDTH), *([more] if more else [])]), **options)
+def set_title(axes: Axes, *lines: str, **options: float) -> None:
+    """Lines as wide as a panel at most."""
+    axes.set_title("\n".join(part for line in lines for part in textwrap.wrap(line, PANEL_WIDTH)), **options)
 
 
 def time_axis(axes: Axes) -> None:

@@ -13,18 +13,24 @@ from . import scaling
 from .plot import COLOURS, MOST_BARS, Page, finish, pages, ranks_text, seconds_text
 
 SPLIT = {"compute": "#0072B2", "copy": "#56B4E9", "exchange": "#D55E00", "wait": "#BBBBBB"}  # copy: to and from devices
-ORDER = ["study", "machine", "model", "m", "precision", "reduction", "ranks"]
+ORDER = ["study", "machine", "model", "m", "precision", "reduction", "ranks", "case"]
+MORE = ["n", "d", "batch", "heads", "kv_heads", "hidden", "lengths", "knowledge", "scale", "case"]  # that may tell cases apart
 
 
-def case_label(row: pd.Series) -> str:
-    return f"{scaling.study_label(row)}: {scaling.series_label(row)}, m = {row['m']:,}, {ranks_text(row['ranks'])}"
+def case_labels(table: pd.DataFrame) -> pd.Series:
+    """What tells the cases apart: study, series, m and ranks, and more only where that leaves several alike."""
+    words = [f"{scaling.study_label(row)}: {scaling.series_label(row)}, m = {row['m']:,}, {ranks_text(row['ranks'])}" for _, row in table.iterrows()]
+    labels = pd.Series(words, index=table.index, dtype=object)
+    for name in MORE:
+        if labels.duplicated().any() and table[name].nunique() > 1:
+            labels += f", {name} = " + table[name].astype(str)
+    return labels
 
 
 def bar_pages(table: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:
     """The rows of each page from below, words for its title, and what is left out."""
-    rows = list(range(len(table)))
-    table = table.sort_values(ORDER)
-    for shown, words, left_out in pages(rows, MOST_BARS, "cases"):
+    table = table.assign(label=case_labels(table)).sort_values(ORDER)
+    for shown, words, left_out in pages(list(range(len(table))), MOST_BARS, "cases"):
         yield table.iloc[shown[::-1]], words, left_out
 
 
@@ -45,7 +51,7 @@ def split(cases: pd.DataFrame, machine: list[str]) -> Iterator[Page]:
     table = scaling.valid(cases)
     table = table[(table["ranks"] > 1) | (table["copy"] > 0)]
     for rows, words, left_out in bar_pages(table):
-        figure, axes = bar_axes(rows, [f"{case_label(row)} ({seconds_text(row['seconds_median'])})" for _, row in rows.iterrows()], 0.3)
+        figure, axes = bar_axes(rows, [f"{row['label']} ({seconds_text(row['seconds_median'])})" for _, row in rows.iterrows()], 0.3)
         total = sum(rows[name] for name in SPLIT)
         left = np.zeros(len(rows))
         for (name, colour), hatch in zip(SPLIT.items(), ("", "\\\\", "//", "..")):
@@ -63,7 +69,7 @@ def bounds(cases: pd.DataFrame, machine: list[str]) -> Iterator[Page]:
     """Fraction of the measured ceiling that each case reached; invalid cases are crosses."""
     names = sorted(cases["bound"].unique())
     for rows, words, left_out in bar_pages(cases):
-        figure, axes = bar_axes(rows, [case_label(row) for _, row in rows.iterrows()], 0.22)
+        figure, axes = bar_axes(rows, list(rows["label"]), 0.22)
         places, good = np.arange(len(rows)), (rows["valid"] == 1).to_numpy()
         for number, bound in enumerate(names):
             mine = good & (rows["bound"] == bound).to_numpy()

@@ -83,7 +83,7 @@ def exchange_panel(axes: Axes, contest: pd.DataFrame, looks: dict[str, dict], mo
     axes.set_yscale("log")
     axes.set_ylabel("exchange, after the last rank has computed")
     first = contest.iloc[0]
-    set_title(axes, f"result {first['result']}, {first['ranks']} ranks: {reductions.contest_label(first)}", more, pad=26)
+    set_title(axes, f"result {first['result']}, {first['ranks']} ranks", reductions.contest_label(first), more, pad=26)
     state_axis(axes, contest["state"])
 
 
