@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from . import attended, check, load, report, scaling
+from . import attended, check, load, scaling
 from .printable import printable
 
 VALID, INVALID, USAGE, RESOURCE = 0, 1, 2, 3
@@ -52,6 +52,8 @@ def complain(text: object) -> None:
 
 
 def run_report(arguments: argparse.Namespace) -> int:
+    from . import report  # and with it matplotlib, which the other commands do without
+
     result = load.load(arguments.file)
     folder = arguments.output or arguments.file.with_suffix("")
     try:
@@ -76,7 +78,7 @@ def run_check(arguments: argparse.Namespace) -> int:
         say(f"case {one.case:>4}  {one.label:<50}  error {one.error:.2e}  bound {one.bound:.2e}  {one.verdict}")
     for _, case in check.left_out(cases, kept).iterrows():
         say(f"case {case['case']:>4}  {case['model']:<50}  left out: no formula of attention")
-    failed, untold = [one for one in checks if one.failed], [one for one in checks if not one.failed and not one.told]
+    failed, untold = [one for one in checks if one.failed], [one for one in checks if one.untold]
     if failed or untold or not checks:
         reason = f"case {failed[0].case}" if failed else f"case {untold[0].case} cannot be told" if untold else "no kept attention case"
         say(f'analysis check: INVALID cases={len(checks)} failed={len(failed)} untold={len(untold)} reason="{reason}"')

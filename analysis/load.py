@@ -69,6 +69,11 @@ class Result:
         """The most attended vectors."""
         return self.table("attended")
 
+    def meta(self, name: str) -> str:
+        """A value of the last launch, or "unknown"."""
+        rows = self.table("meta").query("name == @name")
+        return rows["value"].iloc[-1] if len(rows) else "unknown"
+
     @property
     def machine_lines(self) -> list[str]:
         return machines.lines(*of_measured(self.tables))

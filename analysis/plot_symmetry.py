@@ -17,7 +17,8 @@ from .plot import Page, finish
 KEPT = {"color": "#0072B2", "marker": "o", "markersize": 7}
 BROKEN = {"color": "#D55E00", "marker": "D", "markersize": 6.5}
 FAILED = {"color": "#000000", "marker": "X", "markersize": 10}
-GROUND = {"keeps": "#DCEBF5", "breaks": "#FBE6D6", "failed": "#FFE600"}
+UNTOLD = {"color": "#777777", "marker": "s", "markersize": 6}
+GROUND = {"keeps": "#DCEBF5", "breaks": "#FBE6D6", "failed": "#FFE600", "untold": "#EEEEEE"}
 LEAST = 0.1  # units of roundoff; at the left end of a cell's axis, where an error of 0 lies too
 MARGIN = 0.07  # of a cell's width
 ROW, COLUMN = 0.6, 1.3  # inches
@@ -43,16 +44,16 @@ def place(units: float, most: float) -> float:
 
 def draw_lane(axes: Axes, row: pd.Series, left: int, middle: float, height: float, most: float) -> None:
     """A check in the cell whose left edge is `left`: ground, axis, bound, error, and its size in units of roundoff."""
-    failed = row["failed"] > 0
-    ground = GROUND["failed" if failed else row["expected"]]
+    failed, untold = row["failed"] > 0, row["untold"] == row["count"]
+    ground = GROUND["failed" if failed else "untold" if untold else row["expected"]]
     axes.add_patch(Rectangle((left, middle - height / 2), 1, height, facecolor=ground, edgecolor="none", zorder=0))
     line, lift = middle + 0.2 * height, 0.2 * min(height, 0.7)
     axes.plot([left + MARGIN, left + 1 - MARGIN], [line, line], color="#999999", linewidth=0.8, zorder=1)
     bound, error = (left + place(row[f"{name}_units"], most) for name in ("bound", "error"))
     axes.plot([bound, bound], [line - lift, line + lift], color="#000000", linewidth=1.6, zorder=2)
-    look = FAILED if failed else KEPT if row["expected"] == "keeps" else BROKEN
+    look = FAILED if failed else UNTOLD if untold else KEPT if row["expected"] == "keeps" else BROKEN
     axes.plot(error, line, linestyle="none", zorder=3, markeredgecolor="white", markeredgewidth=0.7, **look)
-    words = f"FAILED: should {row['expected'].rstrip('s')}" if failed else units_text(row["error_units"])
+    words = f"FAILED: should {row['expected'].rstrip('s')}" if failed else "cannot be told" if untold else units_text(row["error_units"])
     above = {"y": middle - 0.45 * height, "fontsize": 6.5, "va": "top", "zorder": 2}
     axes.text(left + MARGIN / 2, s=words, fontweight="bold" if failed else "normal", **above)
     axes.text(left + 1 - MARGIN / 2, s=row["when"], ha="right", style="italic", **above)

@@ -51,7 +51,7 @@ def test_pages_are_as_few_and_as_small_whatever_there_is():
 
 
 def test_no_number_of_cases_makes_a_picture_too_large(cases):
-    table, samples = many(cases, 600), pd.DataFrame({"case": [1], "seconds": [1.0]})
+    table, samples = many(cases, 500), pd.DataFrame({"case": [1], "seconds": [1.0]})
     drawings = {"strong": plot_scaling.strong(table, samples, []), "split": plot_bars.split(table, []), "bounds": plot_bars.bounds(table, ["a machine"] * 99)}
     with plot.own_style():
         for drawing in drawings.values():

@@ -40,6 +40,8 @@ def test_columns_are_typed_and_texts_decoded(result_file):
     result = load.load(result_file)
     assert result.cases["study"].iloc[0] == "strong"
     assert result.cases["m"].dtype == np.int64
+    assert result.meta("cpu") == "Some CPU"
+    assert result.meta("gpu") == "unknown"
     assert result.machine_lines == ["Some CPU, unknown cores, host unknown host; unknown; unknown; unknown; knowscale unknown; unknown"]
 
 

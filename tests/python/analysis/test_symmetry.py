@@ -67,6 +67,18 @@ def test_one_failure_among_many_checks_is_what_the_cell_shows(result, how):
     assert line.endswith("FAILED: 1") and table["expected"][at] in line
 
 
+def test_what_cannot_be_told_is_named_and_hides_nothing_else(result):
+    table = result.symmetry.assign(told=1)
+    table.loc[4, ["error", "told"]] = [0.0, 0]  # broken by nothing, the nearest to failing
+    row = cell(symmetry.worst(table, result.cases), "knowledge", "O(d)", "breaks")
+    assert (row["error_units"], row["untold"], symmetry.result_text(row)) == (pytest.approx(6e6), 1, "as expected, 1 cannot be told")
+    table.loc[3:5, "told"] = 0
+    cells = symmetry.worst(table, result.cases)
+    assert symmetry.result_text(cell(cells, "knowledge", "O(d)", "breaks")) == "cannot be told"
+    ((figure, _),) = plot_symmetry.table(table, result.cases, ["machine"])
+    assert "cannot be told" in [text.get_text() for text in figure.axes[0].texts]
+
+
 @pytest.mark.parametrize("error, passed", [(0, 1), (2, 0)])
 def test_a_bound_of_nothing_asks_for_the_same_bits(result, error, passed):
     row = result.symmetry[result.symmetry["symmetry"] == "ranks"].assign(bound=0.0)
