@@ -281,6 +281,16 @@ def test_subnormal_numbers_are_told(verdict_of, size):
     assert verdict_of(case, kept, 1.5 * right) == "FAILED"
 
 
+def test_sums_of_products_that_underflow_may_lose_a_last_bit_each(verdict_of):
+    case, kept = problem("knowledge")
+    kept["values"][:, 0] = 3 * 2.0**-149
+    right = Definition(case, kept, np.float64).output()
+    for lost, verdict in {M / 2: "ok", 4 * M: "FAILED"}.items():
+        output = right.copy()
+        output[:, :WIDTH:WIDTH] += lost * 2.0**-149
+        assert verdict_of(case, kept, output) == verdict
+
+
 def test_products_that_underflow_are_not_told(verdict_of):
     case, kept = problem("knowledge", scale=1e80)
     kept |= {name: stored(1e-40 * kept[name], "f32") for name in ("queries", "keys")}
@@ -354,6 +364,25 @@ def test_pooled_keys_may_be_stored_in_16_bits(kept_file):
 
     for model, passes in {"self": True, "joint": True, "moment": False}.items():
         assert checked(kept_file, *problem(model, precision="bf16"), Stored).passed == passes
+
+
+def test_pooled_numbers_of_f16_may_be_subnormal(kept_file):
+    class Stored(Definition):
+        def own(self, x, head):
+            return stored(super().own(x, head), "f16").astype(np.float32)
+
+    case, kept = problem("self", precision="f16")
+    kept["queries"] = stored(2e-6 * kept["queries"], "f16")
+    assert checked(kept_file, case, kept, Stored).verdict == "ok"
+
+
+@pytest.mark.parametrize("precision, verdict", [("bf16", "12 of 12 rows cannot be told"), ("f32", "FAILED")])
+def test_products_of_bf16_alone_may_take_subnormal_numbers_for_0(verdict_of, precision, verdict):
+    case, kept = problem("knowledge", precision=precision, scale=32.0)
+    kept["queries"] = np.full_like(kept["queries"], 2.0**124)
+    kept["keys"] = np.sign(kept["keys"]) * 2.0**-130
+    flushed = Definition(case, kept | {"keys": 0 * kept["keys"]}, np.float64).output()
+    assert verdict_of(case, kept, flushed) == verdict
 
 
 DEFECTS = {

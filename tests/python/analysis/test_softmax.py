@@ -39,6 +39,29 @@ def test_no_rounding_of_scores_leaves_the_bound(off, spread, monkeypatch):
             assert (np.abs(outputs(s, moved) - found.value) <= found.allowed).all()
 
 
+def row_of(scores: np.ndarray, values: np.ndarray, off: float) -> softmax.Softmax:
+    """One row of these scores, each of which may be off by so much."""
+    k = np.column_stack([scores, np.full(len(scores), off / NUMBERS.unit)])
+    asked = Computed(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]]), NUMBERS)
+    return softmax.Softmax(asked, exact(k, NUMBERS), exact(values[:, None], NUMBERS), 1.0, 0)
+
+
+@pytest.mark.parametrize("leader, other", [(0.0, 1.0), (1.0, 0.0)])
+def test_many_keys_behind_the_leading_one_count_together(leader, other):
+    behind = np.arange(2001) > 0
+    s = row_of(np.where(behind, -9.7, 0.0), np.where(behind, other, leader), 1.0)
+    found, moved = softmax.attention(s, 8), np.where(behind, 1.0, -1.0)
+    assert (np.abs(outputs(s, moved) - found.value) <= found.allowed).all()
+    assert np.abs(outputs(s, moved) - leader).item() > 0.4
+
+
+def test_a_light_key_that_gains_while_all_others_lose_is_within_the_bound():
+    light = np.arange(1000) == 0
+    s = row_of(np.where(light, np.log(1e-3 * 999), 0.0), np.where(light, 1.0, -1e-3), 1.0)
+    found, moved = softmax.attention(s, 8), np.where(light, 1.0, -1.0)
+    assert (np.abs(outputs(s, moved) - found.value) <= found.allowed).all()
+
+
 @pytest.mark.parametrize("off, spread", [(1e-9, 1.0), (1e-3, 30.0), (2.0, 1e4), (30.0, 1e6), (1e3, 1e7)])
 def test_bounds_are_no_wider_than_they_need_be(off, spread):
     """A tenth of the rows at most is left with a bound of the size of values: those of two near scores."""
