@@ -2,10 +2,12 @@
 """python3 -m analysis report FILE.h5 -o DIR; ... check FILE.h5; ... attended FILE.h5"""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from . import attended, check, load, report, scaling
+from . import attended, check, load, scaling
+from .printable import printable
 
 VALID, INVALID, USAGE, RESOURCE = 0, 1, 2, 3
 
@@ -20,7 +22,8 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python3 -m analysis",
         description="Reads a knowscale result file.",
-        epilog="Exit status: 0 done (check: all right), 1 check found an error, 2 usage, 3 the file cannot be read.",
+        epilog="Exit status: 0 done (check: all right); 1 check found an error or what it cannot tell, or report could not draw "
+        "a figure (all else is there); 2 usage; 3 the file cannot be read, or the report not be written.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("report", help="figures (PNG, SVG), report.txt, cases.csv and index.html")
@@ -36,31 +39,51 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+def say(text: str) -> None:
+    """A line, or several, on stdout. Who reads no more of them is not told, and the status stays that of what was found."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def complain(text: object) -> None:
+    print(f"analysis: error: {printable(str(text))}", file=sys.stderr)
+
+
 def run_report(arguments: argparse.Namespace) -> int:
+    from . import report  # and with it matplotlib, which the other commands do without
+
+    result = load.load(arguments.file)
     folder = arguments.output or arguments.file.with_suffix("")
-    print(report.write_report(load.load(arguments.file), folder), end="")
-    print(f"analysis report: {folder / 'index.html'}")
-    return VALID
+    try:
+        written = report.write_report(result, folder)
+    except OSError as error:
+        raise OSError(f"{folder}: cannot be written ({error.strerror or error}): choose another folder with -o") from error
+    say(written.text.rstrip("\n"))
+    say(f"analysis report: {printable(str(folder / 'index.html'))}")
+    for line in written.failures:
+        complain(line)
+    return INVALID if written.failures else VALID
 
 
 def run_check(arguments: argparse.Namespace) -> int:
     kept = load.load_kept(arguments.file)
     if not kept:
-        print(f"analysis: error: {arguments.file}: keeps no inputs and outputs: run with --keep-io", file=sys.stderr)
+        complain(f"{arguments.file}: keeps no inputs and outputs: run with --keep-io")
         return USAGE
     cases = load.load(arguments.file).cases
     checks = check.check_all(cases, kept)
     for one in checks:
-        verdict = "ok" if one.passed else "FAILED"
-        print(f"case {one.case:>4}  {one.label:<50}  error {one.error:.2e}  bound {one.bound:.2e}  {verdict}")
+        say(f"case {one.case:>4}  {one.label:<50}  error {one.error:.2e}  bound {one.bound:.2e}  {one.verdict}")
     for _, case in check.left_out(cases, kept).iterrows():
-        print(f"case {case['case']:>4}  {case['model']:<50}  left out: no formula of attention")
-    failed = [one for one in checks if not one.passed]
-    if failed or not checks:
-        reason = f"case {failed[0].case}" if failed else "no kept attention case"
-        print(f'analysis check: INVALID cases={len(checks)} failed={len(failed)} reason="{reason}"')
+        say(f"case {case['case']:>4}  {case['model']:<50}  left out: no formula of attention")
+    failed, untold = [one for one in checks if one.failed], [one for one in checks if one.untold]
+    if failed or untold or not checks:
+        reason = f"case {failed[0].case}" if failed else f"case {untold[0].case} cannot be told" if untold else "no kept attention case"
+        say(f'analysis check: INVALID cases={len(checks)} failed={len(failed)} untold={len(untold)} reason="{reason}"')
         return INVALID
-    print(f"analysis check: VALID cases={len(checks)}")
+    say(f"analysis check: VALID cases={len(checks)}")
     return VALID
 
 
@@ -71,11 +94,11 @@ def run_attended(arguments: argparse.Namespace) -> int:
     number = arguments.case if arguments.case is not None else (known[0] if known else None)
     if number not in known:
         what = "holds no attended vectors" if not known else f"holds none of case {number}, but of {', '.join(map(str, known))}"
-        print(f"analysis: error: {arguments.file}: {what}: run with --top-k 5", file=sys.stderr)
+        complain(f"{arguments.file}: {what}: run with --top-k 5")
         return USAGE
     case = result.cases.set_index("case", drop=False).loc[number]
-    print(f"case {number}: {scaling.series_label(case)}; {scaling.problem_label(case)}, m = {case['m']:,}")
-    print("\n".join(attended.lines(rows[rows["case"] == number], arguments.sentences, arguments.top)))
+    say(f"case {number}: {scaling.series_label(case)}; {scaling.problem_label(case)}, m = {case['m']:,}")
+    say("\n".join(attended.lines(rows[rows["case"] == number], arguments.sentences, arguments.top)))
     return VALID
 
 
@@ -84,12 +107,13 @@ COMMANDS = {"report": run_report, "check": run_check, "attended": run_attended}
 
 def main(words: list[str]) -> int:
     arguments = parse_arguments(words)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal's encoding may hold less than a file's texts
+            stream.reconfigure(errors="backslashreplace")
     try:
         return COMMANDS[arguments.command](arguments)
-    except load.UnreadableFile as error:
-        print(f"analysis: error: {error}", file=sys.stderr)
-    except OSError as error:
-        print(f"analysis: error: {error}", file=sys.stderr)
+    except (load.UnreadableFile, OSError) as error:
+        complain(error)
     return RESOURCE
 
 

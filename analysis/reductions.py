@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What exchange costs with each reduction, and which is fastest at which size; pure functions, data frame in, out.
 
-A contest is what can be compared: cases that differ in reduction and queries only, and leave their result in the same
-place. A series is one reduction of a contest. The state of a rank has S = tokens h (d_h + 2) w bytes, whatever the
+A contest is what can be compared: cases of one machine that differ in reduction and queries only, and leave their result
+in the same place. A series is one reduction of a contest. The state of a rank has S = tokens h (d_h + 2) w bytes, whatever the
 reduction sends; `ring` sends keys and values and never states. Only valid cases of two ranks or more take part, and
 not those where "auto" chose, for they repeat another.
 """
@@ -19,7 +19,7 @@ NATURAL = {  # where a reduction leaves the result, unless placement says otherw
 MOVED = {"replicated": "gathered", "sharded": "sliced"}  # to lie so
 STATE_NUMBER = {"f32": 4, "bf16": 4, "f16": 4, "f64": 8}  # w, bytes
 MODEL = ["model", "causal", "sequence"]
-PROBLEM = ["study", "knowledge", *MODEL, "kernel", "precision", "m", "d", "heads", "kv_heads", "batch", "lengths", "scale"]
+PROBLEM = ["machine", "study", "knowledge", *MODEL, "kernel", "precision", "m", "d", "heads", "kv_heads", "batch", "lengths", "scale"]
 CONTEST = [*PROBLEM, "scaling", "threads", "query_block", "key_block", "ranks", "result"]
 VARIANTS = {"query_tile": "tiles of", "chunk": "chunks of", "node_size": "nodes of"}
 SERIES = [*CONTEST, "reduction", *VARIANTS]
@@ -57,8 +57,8 @@ def contest_label(row: pd.Series) -> str:
     batch = f", batch {row['batch']}" if row["batch"] > 1 else ""
     tokens = ", tokens sharded" if row["sequence"] == "sharded" else ""
     threads = f", {row['threads']} threads" if row["threads"] > 1 else ""
-    shape = f"{scaling.knowledge_label(row)}, m = {row['m']:,}, d = {row['d']}{heads}{batch}{scaling.LENGTHS[row['lengths']]}{tokens}"
-    return f"{row['study']}: {scaling.model_label(row)}, {shape}, {row['kernel']} {row['precision']}{threads}"
+    shape = f"{scaling.knowledge_label(row)}, m = {row['m']:,}, d = {row['d']}{heads}{batch}{scaling.LENGTHS.get(row['lengths'], '')}{tokens}"
+    return f"{scaling.study_label(row)}: {scaling.model_label(row)}, {shape}, {row['kernel']} {row['precision']}{threads}"
 
 
 def comparable(cases: pd.DataFrame) -> pd.DataFrame:

@@ -2,8 +2,8 @@
 """Speed-up, efficiency and ratios from the case table; pure functions, data frame in, data frame out.
 
 A series is what one line of a plot shows: a model with its mask, kernel, reduction and how that is run, where its tokens
-lie, precision, thread count and forced blocks. A problem is what its cases have in common otherwise. m = 0: a model
-without knowledge. Only valid cases take part.
+lie, precision, thread count and forced blocks. A problem is what its cases have in common otherwise, the machine too: no
+time is divided by one of another. m = 0: a model without knowledge. Only valid cases take part.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ AMOUNTS = {
     "node_size": "nodes of {}",
 }
 LENGTHS = {"equal": "", "random": " of random lengths", "sentences": " of sentences"}
-SHAPE = ["study", "knowledge", "n", "d", "batch", "lengths", "tokens"]
+SHAPE = ["machine", "study", "knowledge", "n", "d", "batch", "lengths", "tokens"]
 PROBLEM = [*SHAPE, "heads", "kv_heads", "hidden"]
 WORK = ["model", "causal", "precision"]  # what a time depends on beside the problem, however it is computed
 
@@ -56,7 +56,12 @@ def problem_label(row: pd.Series) -> str:
 
 def shape_label(row: pd.Series) -> str:
     """What models of attention and an LSTM have in common."""
-    return f"{row['study']}: {knowledge_label(row)}, n = {row['n']}, d = {row['d']}{batch_label(row)}"
+    return f"{study_label(row)}: {knowledge_label(row)}, n = {row['n']}, d = {row['d']}{batch_label(row)}"
+
+
+def study_label(row: pd.Series) -> str:
+    """With the machine where there are several."""
+    return row["study"] + (f" on {row['machine']}" if row["machine"] else "")
 
 
 def knowledge_label(row: pd.Series) -> str:
@@ -65,7 +70,7 @@ def knowledge_label(row: pd.Series) -> str:
 
 def batch_label(row: pd.Series) -> str:
     batch = f", batch {row['batch']}" if row["batch"] > 1 else ""
-    return batch if row["lengths"] == "equal" else f"{batch}{LENGTHS[row['lengths']]} ({row['tokens']:,} tokens)"
+    return batch if row["lengths"] == "equal" else f"{batch}{LENGTHS.get(row['lengths'], '')} ({row['tokens']:,} tokens)"
 
 
 def valid(cases: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ def ordered(values: pd.Series, known: list[str]) -> list[str]:
 def checks(symmetry: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """The checks with their case's model, precision and mask. Adds margin: error over bound of what is
     kept, bound over error of what is broken; infinite for an error that is no number. What is kept passes up to 1;
-    a bound of 0 asks for the same bits.
+    a bound of 0 asks for the same bits. What cannot be told (`told`, where the file says so) comes behind all else.
     """
     table = symmetry.merge(cases[["case", "model", "precision", "causal"]], on="case")
     error, bound = table["error"].to_numpy(float), table["bound"].to_numpy(float)
@@ -32,7 +32,8 @@ def checks(symmetry: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         margin = np.where(keeps, error / bound, bound / error)
     margin = np.where((error == 0) & keeps, 0.0, margin)
-    return table.assign(margin=np.where(np.isfinite(error), margin, np.inf))
+    told = table["told"].to_numpy() != 0 if "told" in table else np.ones(len(table), bool)
+    return table.assign(told=told, margin=np.where(told, np.where(np.isfinite(error), margin, np.inf), -np.inf))
 
 
 def heads_text(heads: set) -> str:
@@ -54,10 +55,10 @@ def condition(mine: pd.DataFrame, others: pd.DataFrame) -> str:
 def worst(symmetry: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
     """For each cell and expectation, in the order of models and symmetries, the check with the largest margin.
 
-    Adds when (of which cases that is expected, where not of all), count and failed (checks), and error_units and
+    Adds when (of which cases that is expected, where not of all), count, failed and untold (checks), and error_units and
     bound_units, the error and its bound in units of roundoff.
     """
-    columns = [*CELL, "expected", "when", "error_units", "bound_units", "count", "failed"]
+    columns = [*CELL, "expected", "when", "error_units", "bound_units", "count", "failed", "untold"]
     if symmetry.empty:
         return pd.DataFrame(columns=columns)
     table = checks(symmetry, cases)
@@ -69,7 +70,7 @@ def worst(symmetry: pd.DataFrame, cases: pd.DataFrame) -> pd.DataFrame:
                 continue
             row = mine.loc[mine["margin"].idxmax()]
             units = [row["error"] / row["roundoff"], row["bound"] / row["roundoff"]]
-            rows.append([*cell, expected, condition(mine, others), *units, len(mine), int((mine["passed"] != 1).sum())])
+            rows.append([*cell, expected, condition(mine, others), *units, len(mine), int((mine["passed"] != 1).sum()), int((~mine["told"]).sum())])
     return in_order(pd.DataFrame(rows, columns=columns))
 
 
@@ -77,6 +78,14 @@ def in_order(cells: pd.DataFrame) -> pd.DataFrame:
     known = dict(zip(CELL, (PRECISIONS, MODELS, SYMMETRIES)))
     places = {name: {value: place for place, value in enumerate(ordered(cells[name], known[name]))} for name in CELL}
     return cells.sort_values(CELL, key=lambda column: column.map(places[column.name]), kind="stable").reset_index(drop=True)
+
+
+def result_text(row: pd.Series) -> str:
+    if row["failed"] > 0:
+        return f"FAILED: {row['failed']}"
+    if row["untold"] == row["count"]:
+        return "cannot be told"
+    return "as expected" + (f", {row['untold']} cannot be told" if row["untold"] else "")
 
 
 def lines(cells: pd.DataFrame) -> list[str]:
@@ -90,7 +99,7 @@ def lines(cells: pd.DataFrame) -> list[str]:
             "worst error": f"{row['error_units']:.3g}",
             "bound": f"{row['bound_units']:.3g}",
             "checks": row["count"],
-            "result": "as expected" if row["failed"] == 0 else f"FAILED: {row['failed']}",
+            "result": result_text(row),
         }
         for _, row in cells.iterrows()
     ]

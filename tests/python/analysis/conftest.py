@@ -87,12 +87,33 @@ def write_table(file: h5py.File, name: str, table: pd.DataFrame) -> None:
     for column in table:
         values = table[column]
         text = values.dtype == object
-        group[column] = np.array([v.encode() for v in values]) if text else values.to_numpy()
+        group[column] = np.array([v if isinstance(v, bytes) else v.encode() for v in values]) if text else values.to_numpy()
 
 
 @pytest.fixture
 def cases() -> pd.DataFrame:
-    return case_table()
+    """As `load` gives them, of one machine."""
+    return case_table().assign(machine="")
+
+
+@pytest.fixture
+def put_table():
+    """Replaces a table of a result file, or changes it by a function of the old one."""
+
+    def put(path: Path, name: str, change) -> None:
+        with h5py.File(path, "r+") as file:
+            old = pd.DataFrame({column: file[name][column][:] for column in file[name] if column != "row"}) if name in file else None
+            if name in file:
+                del file[name]
+            write_table(file, name, change(old) if callable(change) else change)
+
+    return put
+
+
+@pytest.fixture
+def case_row():
+    """Makes a row of the case table."""
+    return lambda **more: pd.Series({"case": 1, **CASE, **more})
 
 
 @pytest.fixture
@@ -104,7 +125,7 @@ def kept_file(tmp_path):
         with h5py.File(path, "w") as file:
             file.attrs["schema_version"] = 5
             file.attrs["campaign"] = "kept"
-            write_table(file, "cases", pd.DataFrame([{"case": 1, **CASE, **case}]))
+            write_table(file, "cases", pd.DataFrame([{"case": 1, **CASE, "reduction_asked": CASE["reduction"], **case}]))
             for name, values in kept.items():
                 file[f"io/1/{name}"] = values
         return path

@@ -102,7 +102,7 @@ def stored(values: np.ndarray, precision: str) -> np.ndarray:
 def problem(model: str, **more) -> tuple[dict, dict[str, np.ndarray]]:
     """A case, and its inputs; keys are longer than their square root of d_h, so that some weights are large."""
     case = {"model": model, "kernel": "simd", "reduction": "packed", "causal": "no", "d": HEADS * WIDTH, "heads": HEADS, "kv_heads": 2}
-    case |= {"scale": 0.45, "m": M, "n": 0, "batch": len(LENGTHS), "lengths": "random", "tokens": sum(LENGTHS), "precision": "f32"} | more
+    case |= {"scale": 0.45, "m": M, "n": max(LENGTHS), "batch": len(LENGTHS), "lengths": "random", "tokens": sum(LENGTHS), "precision": "f32"} | more
     if model == "self":
         case |= {"knowledge": "-", "m": 0}
     shared, d = case["kv_heads"] * WIDTH, HEADS * WIDTH
@@ -122,6 +122,14 @@ def checked(kept_file, case: dict, kept: dict, definition: type = Definition) ->
     path = kept_file(case, kept | {"output": definition(case, kept, number).output().astype(float)})
     (one,) = check.check_all(load.load(path).cases, load.load_kept(path))
     return one
+
+
+@pytest.fixture
+def verdict_of(case_row):
+    def of(case: dict, kept: dict, output: np.ndarray) -> str:
+        return check.check_case(case_row(**case), kept | {"output": output}).verdict
+
+    return of
 
 
 @pytest.mark.parametrize("precision", ["f32", "f64", "bf16"])
@@ -228,6 +236,127 @@ def test_an_error_in_a_small_component_counts(kept_file):
     assert not one.passed
 
 
+FEATURES = {
+    "a column of zeros": lambda x: x * (np.arange(x.shape[1]) % WIDTH > 0),
+    "rectified": lambda x: np.maximum(x, 0),
+    "far below the rest": lambda x: x * np.where(np.arange(x.shape[1]) % 2 > 0, 1.0, 1e-37),
+}
+
+
+@pytest.mark.parametrize("features", FEATURES)
+@pytest.mark.parametrize("model, precision", [*((model, "f32") for model in MODELS), ("knowledge", "f64"), ("joint", "bf16")])
+def test_zeros_and_what_is_near_to_them_are_no_errors(kept_file, model, features, precision):
+    case, kept = problem(model, precision=precision, scale=30.0)
+    kept |= {name: stored(FEATURES[features](kept[name]), precision) for name in ("queries", "keys", "values")}
+    one = checked(kept_file, case, kept)
+    assert one.verdict == "ok"
+
+
+SMALLEST = {"f32": 2.0**-125, "bf16": 2.0**-125, "f64": 2.0**-1021}
+
+
+@pytest.mark.parametrize("precision", SMALLEST)
+def test_weights_below_the_smallest_are_rounding(verdict_of, precision):
+    """Of keys that no output sees, beside zeros of all that are seen."""
+    case, kept = problem("knowledge", precision=precision, scale=1e4)
+    kept["values"][:, 0] = 0
+    unseen = np.arange(M) < M // 2  # half of the keys far behind all others
+    kept["queries"][:, 0] = np.abs(kept["queries"][:, 0]) + 1
+    kept["keys"][unseen, 0] -= 1000
+    kept["values"][unseen, 0] = 100
+    right = Definition(case, kept, np.float64).output()
+    assert (right[:, 0] == 0).all()
+    for extra, verdict in {1: "ok", 1000: "FAILED"}.items():
+        output = right.copy()
+        output[:, 0] += extra * M * SMALLEST[precision] * 100
+        assert verdict_of(case, kept, output) == verdict
+
+
+@pytest.mark.parametrize("size", [1e-39, 1e-41])
+def test_subnormal_numbers_are_told(verdict_of, size):
+    case, kept = problem("knowledge", scale=0.5 / size)
+    kept |= {name: stored(size * kept[name], "f32") for name in ("keys", "values")}
+    right = Definition(case, kept, np.float64).output()
+    assert verdict_of(case, kept, stored(right, "f32")) == "ok"
+    assert verdict_of(case, kept, 1.5 * right) == "FAILED"
+
+
+def test_sums_of_products_that_underflow_may_lose_a_last_bit_each(verdict_of):
+    case, kept = problem("knowledge")
+    kept["values"][:, 0] = 3 * 2.0**-149
+    right = Definition(case, kept, np.float64).output()
+    for lost, verdict in {M / 2: "ok", 4 * M: "FAILED"}.items():
+        output = right.copy()
+        output[:, :WIDTH:WIDTH] += lost * 2.0**-149
+        assert verdict_of(case, kept, output) == verdict
+
+
+def test_products_that_underflow_are_not_told(verdict_of):
+    case, kept = problem("knowledge", scale=1e80)
+    kept |= {name: stored(1e-40 * kept[name], "f32") for name in ("queries", "keys")}
+    assert verdict_of(case, kept, np.zeros_like(kept["queries"])) == "12 of 12 rows cannot be told"
+
+
+LARGE = [("f32", 1e4), ("f32", 1e30), ("bf16", 1e12), ("f64", 1e8), ("f64", 1e16), ("f64", 1e30)]
+SOFTMAXES = ["knowledge", "self", "joint", "moment", "transformer"]
+
+
+@pytest.mark.parametrize("model, precision, scale", [*((model, "f32", 1e8) for model in SOFTMAXES), *(("knowledge", *more) for more in LARGE)])
+def test_rows_whose_leading_score_is_clear_are_its_value(verdict_of, model, precision, scale):
+    case, kept = problem(model, precision=precision, scale=scale)
+    right = Definition(case, kept, np.float64).output()
+    assert verdict_of(case, kept, right) == "ok"
+    for wrong in (0 * right, right[::-1], right * 1.2, -right):
+        assert verdict_of(case, kept, wrong) == "FAILED"
+    row = right.copy()
+    row[3] = right[4]  # one row alone
+    assert verdict_of(case, kept, row) == "FAILED"
+
+
+def tied(values: list[float], scale: float = 1e12) -> tuple[dict, dict[str, np.ndarray]]:
+    """Two keys alone that f32 cannot tell apart, with these values in every component."""
+    case, kept = problem("knowledge", m=2, scale=scale)
+    kept["keys"][1] = kept["keys"][0] * (1 + 2.0**-23)
+    kept["values"] = np.array(values)[:, None] * np.ones_like(kept["values"])
+    return case, kept
+
+
+def test_tied_keys_may_share_as_they_like_and_no_more(verdict_of):
+    case, kept = tied([1, 3])
+    outputs = {1: "ok", 2: "ok", 3: "ok", 0: "FAILED", 0.999: "FAILED", 3.001: "FAILED"}
+    for number, verdict in outputs.items():
+        assert verdict_of(case, kept, np.full_like(kept["queries"], number)) == verdict
+
+
+def test_rows_that_nothing_is_known_of_are_no_success(verdict_of, kept_file, capsys):
+    case, kept = tied([-2, 3])
+    assert verdict_of(case, kept, np.full_like(kept["queries"], 3.01)) == "FAILED"
+    path = kept_file(case, kept | {"output": np.zeros_like(kept["queries"])})
+    assert main(["check", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert "cannot be told" in out and "INVALID" in out and 'reason="case 1 cannot be told"' in out
+
+
+def test_some_rows_that_nothing_is_known_of_are_named(verdict_of, kept_file, capsys):
+    case, kept = tied([-2, 3])
+    kept["queries"][2:] = stored(1e-12 * kept["queries"][2:], "f32")  # scores of a few units: told apart
+    output = Definition(case, kept, np.float64).output()
+    assert verdict_of(case, kept, output) == "ok, but 2 of 12 rows cannot be told"
+    assert main(["check", str(kept_file(case, kept | {"output": output}))]) == 0
+    assert "2 of 12 rows" in capsys.readouterr().out
+    kept["queries"][6:] *= 1e12
+    assert verdict_of(case, kept, output) == "8 of 12 rows cannot be told"
+    output[5] = -1.99
+    assert verdict_of(case, kept, output) == "FAILED"
+
+
+def test_what_f64_does_not_hold_is_not_told(verdict_of):
+    case, kept = problem("knowledge", precision="f64")
+    kept["keys"] *= 1e200
+    kept["queries"] *= 1e200
+    assert verdict_of(case, kept, np.zeros_like(kept["queries"])) == "12 of 12 rows cannot be told"
+
+
 def test_pooled_keys_may_be_stored_in_16_bits(kept_file):
     class Stored(Definition):
         def own(self, x, head):
@@ -237,8 +366,29 @@ def test_pooled_keys_may_be_stored_in_16_bits(kept_file):
         assert checked(kept_file, *problem(model, precision="bf16"), Stored).passed == passes
 
 
+def test_pooled_numbers_of_f16_may_be_subnormal(kept_file):
+    class Stored(Definition):
+        def own(self, x, head):
+            return stored(super().own(x, head), "f16").astype(np.float32)
+
+    case, kept = problem("self", precision="f16")
+    kept["queries"] = stored(2e-6 * kept["queries"], "f16")
+    assert checked(kept_file, case, kept, Stored).verdict == "ok"
+
+
+@pytest.mark.parametrize("precision, verdict", [("bf16", "12 of 12 rows cannot be told"), ("f32", "FAILED")])
+def test_products_of_bf16_alone_may_take_subnormal_numbers_for_0(verdict_of, precision, verdict):
+    case, kept = problem("knowledge", precision=precision, scale=32.0)
+    kept["queries"] = np.full_like(kept["queries"], 2.0**124)
+    kept["keys"] = np.sign(kept["keys"]) * 2.0**-130
+    flushed = Definition(case, kept | {"keys": 0 * kept["keys"]}, np.float64).output()
+    assert verdict_of(case, kept, flushed) == verdict
+
+
 DEFECTS = {
-    "lengths do not add up": lambda kept: {"lengths": kept["lengths"][:-1]},
+    "lengths do not add up": lambda kept: {"lengths": kept["lengths"][::-1] * [[1], [1], [2]]},
+    "lengths of a wrong shape": lambda kept: {"lengths": kept["lengths"][:-1]},
+    "keys of a wrong shape": lambda kept: {"keys": kept["keys"][:-1]},
     "output of a wrong shape": lambda kept: {"output": kept["queries"][:-1]},
     "not finite: output": lambda kept: {"output": np.full_like(kept["queries"], np.nan)},
     "not finite: keys": lambda kept: {"keys": np.full_like(kept["keys"], np.inf)},

@@ -3,6 +3,7 @@
 
 import h5py
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis import load
@@ -41,6 +42,7 @@ def test_columns_are_typed_and_texts_decoded(result_file):
     assert result.cases["m"].dtype == np.int64
     assert result.meta("cpu") == "Some CPU"
     assert result.meta("gpu") == "unknown"
+    assert result.machine_lines == ["Some CPU, unknown cores, host unknown host; unknown; unknown; unknown; knowscale unknown; unknown"]
 
 
 def test_texts_of_variable_length_are_read_as_those_of_fixed_length(result_file):
@@ -80,7 +82,7 @@ def test_check_catches_wrong_outputs(result_file, capsys, how):
         io["output"][:] = WRONG[how](io["output"][:], io)
     assert main(["check", str(result_file)]) == 1
     out = capsys.readouterr().out
-    assert 'analysis check: INVALID cases=2 failed=1 reason="case 2"' in out
+    assert 'analysis check: INVALID cases=2 failed=1 untold=0 reason="case 2"' in out
 
 
 def test_check_without_kept_io_names_the_remedy(result_file, capsys):
@@ -109,13 +111,12 @@ def test_files_that_cannot_be_read_end_with_status_3(tmp_path, result_file, caps
     assert words in err and str(path) in err and err.count("\n") == 1
 
 
-def test_the_report_names_devices_and_shows_copies(result_file, tmp_path):
+def test_the_report_names_devices_and_shows_copies(result_file, tmp_path, put_table):
+    devices = ["Some GPU at 0000:01:00.0", "Some GPU at 0000:02:00.0", "-"]
+    put_table(result_file, "ranks", pd.DataFrame({"case": 2, "launch": 1, "host": "node", "device": devices}))
     with h5py.File(result_file, "r+") as file:
-        ranks = file.create_group("ranks")
-        ranks["device"] = [b"Some GPU at 0000:01:00.0", b"Some GPU at 0000:02:00.0", b"-"]
         file["cases/copy"][:] = 0.05
         file["cases/transport"][:] = b"n"
-    assert load.load(result_file).devices() == ["Some GPU"]
     assert main(["report", str(result_file), "-o", str(tmp_path / "out")]) == 0
     text = (tmp_path / "out" / "report.txt").read_text()
     assert "cores, Some GPU, host" in text

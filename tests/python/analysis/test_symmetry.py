@@ -67,20 +67,32 @@ def test_one_failure_among_many_checks_is_what_the_cell_shows(result, how):
     assert line.endswith("FAILED: 1") and table["expected"][at] in line
 
 
+def test_what_cannot_be_told_is_named_and_hides_nothing_else(result):
+    table = result.symmetry.assign(told=1)
+    table.loc[4, ["error", "told"]] = [0.0, 0]  # broken by nothing, the nearest to failing
+    row = cell(symmetry.worst(table, result.cases), "knowledge", "O(d)", "breaks")
+    assert (row["error_units"], row["untold"], symmetry.result_text(row)) == (pytest.approx(6e6), 1, "as expected, 1 cannot be told")
+    table.loc[3:5, "told"] = 0
+    cells = symmetry.worst(table, result.cases)
+    assert symmetry.result_text(cell(cells, "knowledge", "O(d)", "breaks")) == "cannot be told"
+    ((figure, _),) = plot_symmetry.table(table, result.cases, ["machine"])
+    assert "cannot be told" in [text.get_text() for text in figure.axes[0].texts]
+
+
 @pytest.mark.parametrize("error, passed", [(0, 1), (2, 0)])
 def test_a_bound_of_nothing_asks_for_the_same_bits(result, error, passed):
     row = result.symmetry[result.symmetry["symmetry"] == "ranks"].assign(bound=0.0)
     table = pd.concat([row, row.assign(error=error * 2.0**-24, passed=passed)], ignore_index=True)
     kept = cell(symmetry.worst(table, result.cases), "knowledge", "ranks", "keeps")
     assert (kept["error_units"], kept["failed"]) == (error, 1 - passed)
-    assert plot_symmetry.table(table, result.cases, "machine") is not None
+    assert list(plot_symmetry.table(table, result.cases, ["machine"]))
 
 
 @pytest.mark.parametrize("failed", [0, 1])
 def test_a_failure_is_written_into_its_cell(result, failed):
     table = result.symmetry.copy()
     table.loc[1, "passed"] = 1 - failed
-    figure = plot_symmetry.table(table, result.cases, "machine")
+    ((figure, _),) = plot_symmetry.table(table, result.cases, ["machine"])
     assert [text.get_text() for text in figure.axes[0].texts].count("FAILED: should keep") == failed
 
 
