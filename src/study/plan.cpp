@@ -82,6 +82,7 @@ Plan make_plan(const RunOptions& options, const Communicator& world) {
     context.launched_ranks = world.size();
     context.ranks_a_node = ranks_here;
     context.cores_a_rank = std::max(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) / ranks_here, 1);
+    context.machine_cores = sysconf(_SC_NPROCESSORS_ONLN);
     context.ranks_override = options.ranks;
     context.open_knowledge = [&](const std::string& path) { return find_knowledge(path, options.campaign_path); };
     context.sentence_lengths = sentence_lengths;
