@@ -6,6 +6,7 @@
 #include <exception>
 #include <new>
 
+#include "cli/agree.hpp"
 #include "cli/commands.hpp"
 #include "cli/launch.hpp"
 #include "cli/options.hpp"
@@ -22,13 +23,25 @@ int status_of(ExitStatus status) { return static_cast<int>(status); }
 // One line that names value and remedy, whatever was in the message.
 void print_error(const char* message) { fmt::print(stderr, "knowscale: error: {}\n", message); }
 
-// `launch_rank`: from before MPI started, which sets variables of its own.
-int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv) {
+// From before MPI started, which sets variables of its own.
+struct Launch {
+  int rank = launch_rank();
+  int size = launch_size();
+
+  // For those that MPI does not know to be launched together; where no launcher says how many there are, rank 0 cannot
+  // see that it is not alone, and the next one can.
+  bool speaks() const { return rank == 0 || (size == 1 && rank == 1); }
+};
+
+int run_with_mpi(const Launch& launch, int argc, char** argv) {
   const MpiSession session(&argc, &argv);
   try {
     const Communicator world = Communicator::world();
     try {
-      require_one_world(world.size());
+      require_one_world(world.size(), launch.rank, launch.size);
+      agree_on_launch(world, {argv, argv + argc});
+      Options options;
+      world.together([&] { options = parse_options(argc, argv); });
       catch_stop_signals();
       return status_of(execute(options, world));
     } catch (const CollectiveError& error) {
@@ -36,7 +49,7 @@ int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv)
       return status_of(error.status());
     } catch (const Error& error) {
       if (world.size() > 1) throw;
-      if (launch_rank == 0) print_error(error.what());
+      if (launch.speaks()) print_error(error.what());
       return status_of(error.status());
     }
   } catch (const Error& error) {  // of one rank, while others may be waiting for it
@@ -51,16 +64,25 @@ int run_with_mpi(const Options& options, int launch_rank, int argc, char** argv)
   }
 }
 
+// Whether these words start a parallel job; so does a mistake of one rank, which the others must learn of.
+bool is_parallel(const Launch& launch, int argc, char** argv) {
+  try {
+    return needs_mpi(parse_options(argc, argv));
+  } catch (const Error&) {
+    if (launch.size > 1) return true;
+    throw;
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int rank = launch_rank();
+  const Launch launch;
   try {
-    const Options options = parse_options(argc, argv);
-    if (needs_mpi(options)) return run_with_mpi(options, rank, argc, argv);
-    return rank == 0 ? status_of(execute_alone(options)) : status_of(ExitStatus::valid);
+    if (is_parallel(launch, argc, argv)) return run_with_mpi(launch, argc, argv);
+    return launch.rank == 0 ? status_of(execute_alone(parse_options(argc, argv))) : status_of(ExitStatus::valid);
   } catch (const Error& error) {
-    if (rank == 0) print_error(error.what());
+    if (launch.rank == 0) print_error(error.what());
     return status_of(error.status());
   }
 }
