@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "cli/options.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdlib>
 
 #include "core/error.hpp"
+#include "core/text.hpp"
+#include "study/limits.hpp"
 
 namespace knowscale {
 namespace {
@@ -30,6 +38,64 @@ Exit status, the same on every rank
   pipe some ten times.
 )";
 
+constexpr double kMostWatchdogSeconds = 365 * 24 * 3600.0;  // of what a clock's ticks hold
+
+// One of a range; CLI11's own let NaN pass.
+CLI::Validator number_from(double least, double most) {
+  const std::string range = fmt::format("{} to {}", least, most);
+  return CLI::Validator(
+      [=](const std::string& text) {
+        double value = 0;
+        const bool within = CLI::detail::lexical_cast(text, value) && value >= least && value <= most;
+        return within ? std::string() : fmt::format("{} is no number from {}", text, range);
+      },
+      "in " + range);
+}
+
+// CLI11's own cut what is beyond 64 bits.
+CLI::Validator number_from(WholeNumbers numbers) {
+  const std::string range = fmt::format("{} to {}", numbers.least, numbers.most);
+  return CLI::Validator(
+      [=](const std::string& text) {
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool within =
+            error == std::errc() && end == text.data() + text.size() && value >= numbers.least && value <= numbers.most;
+        return within ? std::string() : fmt::format("{} is no whole number from {}", text, range);
+      },
+      "in " + range);
+}
+
+// Threads are asked for by number here, without the campaign's threads_a_core.
+CLI::Validator threads_of_this_machine() {
+  const long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return number_from({1, std::min<std::int64_t>(kDefaultThreadsACore * std::max(cores, 1L), kThreadCounts.most)});
+}
+
+// Variables that stand for an option of `run`.
+constexpr std::array<std::array<const char*, 2>, 3> kVariables = {
+    {{"KNOWSCALE_OUTPUT", "--output"}, {"KNOWSCALE_RANKS", "--ranks"}, {"KNOWSCALE_WATCHDOG", "--watchdog"}}};
+
+void require_variables_filled() {
+  for (const auto& [variable, option] : kVariables) {
+    const char* value = std::getenv(variable);
+    if (value == nullptr || *value != '\0') continue;
+    throw CommandLineError(fmt::format("{}: the variable is empty: give it a value, or unset it", variable), true);
+  }
+}
+
+// " (from KNOWSCALE_RANKS)" where a mistake is of an option that the command line does not give, but a variable.
+std::string blamed_variable(const std::string& message, const std::vector<std::string>& argv) {
+  for (const auto& [variable, option] : kVariables) {
+    const bool is_given = std::any_of(argv.begin(), argv.end(), [name = std::string(option)](const std::string& word) {
+      return word == name || word.starts_with(name + "=") || (name == "--output" && word.starts_with("-o"));
+    });
+    if (std::getenv(variable) != nullptr && !is_given && message.find(option) != std::string::npos)
+      return fmt::format(" (from {})", variable);
+  }
+  return "";
+}
+
 void add_run(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) {
   CLI::App* run =
       app.add_subcommand("run", "Measure a campaign: time and verify every case, and write the result file");
@@ -47,6 +113,7 @@ void add_run(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) 
   run->add_option("--ranks", ranks, "Rank counts in place of the campaign's, e.g. 1,2,4")
       ->type_name("P,...")
       ->delimiter(',')
+      ->check(number_from(kRankCounts))
       ->envname("KNOWSCALE_RANKS");
   run->add_option("--reduction", options.run.reduction,
                   "Reduction in place of the campaign's; auto: the one of which the cost model expects most")
@@ -54,12 +121,12 @@ void add_run(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) 
   run->add_option("--top-k", options.run.top_k,
                   "Record the K knowledge vectors that each token attends to most, with weights, in /attended")
       ->type_name("K")
-      ->check(CLI::PositiveNumber);
+      ->check(number_from(kCounts));
   run->add_option("--watchdog", options.run.watchdog_seconds,
                   "Seconds after which a repetition ends the program, because a rank is dead or stopped; once one has "
                   "ended, 20 times the longest, at least 60; 0: never")
       ->type_name("SECONDS")
-      ->check(CLI::NonNegativeNumber)
+      ->check(number_from(0, kMostWatchdogSeconds))
       ->envname("KNOWSCALE_WATCHDOG")
       ->capture_default_str();
   run->add_flag("--count-messages", options.run.count_messages,
@@ -77,21 +144,23 @@ void add_verify(CLI::App& app, Options& options, std::vector<std::int64_t>& rank
       ->type_name("P,...")
       ->delimiter(',');
   verify->add_option("--threads", options.verify.threads, "Threads a rank")
-      ->check(CLI::Range(1, 4096))
+      ->check(threads_of_this_machine())
       ->capture_default_str();
   verify->add_option("--kernel", options.verify.kernel, "This kernel alone (default: all that run here)")
       ->type_name("NAME");
-  verify->add_option("--seed", options.verify.seed, "Seed of data and rotations")->capture_default_str();
+  verify->add_option("--seed", options.verify.seed, "Seed of data and rotations")
+      ->check(number_from(kSeeds))
+      ->capture_default_str();
   verify->callback([&options] { options.command = Command::verify; });
 }
 
 void add_others(CLI::App& app, Options& options) {
   CLI::App* ceilings = app.add_subcommand("ceilings", "Measure what this machine can do at best");
   ceilings->add_option("--threads", options.ceilings.threads, "Threads a rank")
-      ->check(CLI::Range(1, 4096))
+      ->check(threads_of_this_machine())
       ->capture_default_str();
   ceilings->add_option("--seconds", options.ceilings.seconds, "Seconds for each rate")
-      ->check(CLI::Range(0.001, 3600.0))
+      ->check(number_from(0.001, 3600))
       ->capture_default_str();
   ceilings->callback([&options] { options.command = Command::ceilings; });
   CLI::App* info = app.add_subcommand("info", "Describe a result file or a knowledge-set file");
@@ -99,11 +168,6 @@ void add_others(CLI::App& app, Options& options) {
   info->callback([&options] { options.command = Command::info; });
   app.add_subcommand("list", "List models, kernels, reductions, precisions and generators of this build")
       ->callback([&options] { options.command = Command::list; });
-}
-
-std::string one_line(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
 }
 
 }  // namespace
@@ -131,9 +195,11 @@ Options parse_options(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     const auto chosen = app.get_subcommands();
     const std::string name = chosen.empty() ? "" : chosen.front()->get_name();
-    throw CommandLineError(one_line(error.what()) + ": see knowscale --help",
-                           name == "run" || name == "verify" || name == "ceilings");
+    throw CommandLineError(
+        one_line(error.what(), 600) + blamed_variable(error.what(), options.run.argv) + ": see knowscale --help",
+        name == "run" || name == "verify" || name == "ceilings");
   }
+  if (options.command == Command::run) require_variables_filled();
   if (version) {
     options.command = Command::version;
   } else {

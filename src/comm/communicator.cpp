@@ -180,6 +180,13 @@ void Communicator::broadcast(std::string& text, int root) const {
   broadcast(std::span<char>(text), root);
 }
 
+void Communicator::broadcast(std::vector<std::string>& texts, int root) const {
+  std::int64_t count = static_cast<std::int64_t>(texts.size());
+  broadcast(std::span<std::int64_t>(&count, 1), root);
+  texts.resize(static_cast<std::size_t>(count));
+  for (std::string& text : texts) broadcast(text, root);
+}
+
 template <class T>
 void Communicator::allreduce(std::span<T> data, Combine combine) const {
   // In pieces, because MPI counts with int.

@@ -72,6 +72,7 @@ class Communicator {
   void sleeping_barrier() const;
 
   void broadcast(std::string& text, int root = 0) const;
+  void broadcast(std::vector<std::string>& texts, int root = 0) const;
   template <class T>
   void broadcast(std::span<T> data, int root = 0) const;
 

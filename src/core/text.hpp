@@ -22,4 +22,7 @@ std::string printable(std::string_view text);
 // At most `bytes` (4 or more) bytes of UTF-8: whole characters, and an ellipsis in the place of what was cut.
 std::string shortened(std::string_view text, std::size_t bytes);
 
+// Some text of a user as it may stand in a message: one line of at most so many bytes, before what is escaped.
+inline std::string one_line(std::string_view text, std::size_t most = 160) { return printable(shortened(text, most)); }
+
 }  // namespace knowscale

@@ -14,8 +14,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <ctime>
 #include <fstream>
+#include <memory>
+#include <sstream>
 
 #include <knowscale_version.hpp>
 #include "kernels/blas/gemm.hpp"
@@ -45,13 +48,6 @@ bool decides_speed(const std::string& variable) {
                                                    "TBB_",   "KNOWSCALE_", "PMIX_MCA_", "UCX_"};
   return std::any_of(prefixes.begin(), prefixes.end(),
                      [&](const char* prefix) { return variable.starts_with(prefix); });
-}
-
-cpu_set_t allowed_set() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  sched_getaffinity(0, sizeof(set), &set);
-  return set;
 }
 
 std::string hdf5_version() {
@@ -100,22 +96,41 @@ NameValues environment(const std::vector<std::string>& argv) {
 
 std::string time_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 
-int allowed_cores() {
-  const cpu_set_t set = allowed_set();
-  return CPU_COUNT(&set);
+// The kernel refuses a set that is smaller than its own, which grows with the machine.
+std::vector<int> allowed_cpus() {
+  for (std::size_t size = 1024; size <= 1 << 20; size *= 2) {
+    const std::unique_ptr<cpu_set_t, void (*)(cpu_set_t*)> set(CPU_ALLOC(size), [](cpu_set_t* s) { CPU_FREE(s); });
+    const std::size_t bytes = CPU_ALLOC_SIZE(size);
+    CPU_ZERO_S(bytes, set.get());
+    if (sched_getaffinity(0, bytes, set.get()) != 0) continue;
+    std::vector<int> cpus;
+    for (std::size_t cpu = 0; cpu < size; ++cpu) {
+      if (CPU_ISSET_S(cpu, bytes, set.get())) cpus.push_back(static_cast<int>(cpu));
+    }
+    return cpus;
+  }
+  return {0};
 }
 
+int allowed_cores() { return static_cast<int>(allowed_cpus().size()); }
+
 std::string affinity() {
-  const cpu_set_t set = allowed_set();
+  const std::vector<int> cpus = allowed_cpus();
   std::string ranges;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(cpu, &set)) continue;
-    int last = cpu;
-    while (last + 1 < CPU_SETSIZE && CPU_ISSET(last + 1, &set)) ++last;
-    ranges += fmt::format("{}{}{}", ranges.empty() ? "" : ",", cpu, last > cpu ? fmt::format("-{}", last) : "");
-    cpu = last;
+  for (std::size_t first = 0, last = 0; first < cpus.size(); first = ++last) {
+    while (last + 1 < cpus.size() && cpus[last + 1] == cpus[last] + 1) ++last;
+    ranges += fmt::format("{}{}{}", ranges.empty() ? "" : ",", cpus[first],
+                          last > first ? fmt::format("-{}", cpus[last]) : "");
   }
   return ranges;
+}
+
+std::string program_digest() {
+  std::ifstream file("/proc/self/exe", std::ios::binary);
+  std::ostringstream bytes;
+  if (!(file && bytes << file.rdbuf())) return "";
+  const std::string program = bytes.str();
+  return fmt::format("{:016x}", XXH3_64bits(program.data(), program.size()));
 }
 
 std::string host() {

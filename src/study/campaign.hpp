@@ -2,6 +2,7 @@
 // A campaign file (TOML) as a plain value. Nothing is measured before everything in it has been validated.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "problem/case.hpp"
+#include "study/limits.hpp"
 
 namespace knowscale {
 
@@ -20,7 +22,9 @@ struct Timing {
 };
 
 // m of a study: a count, or all vectors of a knowledge-set file.
-struct AllVectors {};
+struct AllVectors {
+  auto operator<=>(const AllVectors&) const = default;
+};
 using KnowledgeSize = std::variant<std::int64_t, AllVectors>;
 
 // "powers" (1, 2, 4, ... and the number launched) where there is no list.
@@ -52,17 +56,26 @@ struct Study {
 struct Campaign {
   std::string name;
   std::uint64_t seed = 1;
-  std::int64_t ranks_a_device = 1;  // at most
+  std::int64_t ranks_a_device = 1;                     // at most
+  std::int64_t threads_a_core = kDefaultThreadsACore;  // of a rank, for each core of its machine, at most
+  std::int64_t max_cases = kDefaultMaxCases;
   Timing timing;
   std::vector<Study> studies;
   std::string text;  // the file as read, for the record
 };
 
-// Reads and validates a campaign file: syntax, keys, types, ranges of single values. (Names and combinations are
-// validated by expand().) `overrides` are "key=value" of the command line (--set): a key of
-// the top level ("seed"), of a table ("timing.max_seconds"), of every study ("ranks=[1,2]"), or of one
-// study by its name ("strong.m=[1024]"); the value is TOML, or a plain string where it is not.
-// Throws Error(usage) that names key, value and remedy.
-Campaign read_campaign(const std::string& path, const std::vector<std::string>& overrides);
+// The text of a campaign file, whose size and lines are in bounds (limits.hpp). Throws Error(usage).
+std::string read_campaign_file(const std::string& path);
+
+// Validates a campaign: syntax, keys, types, ranges of single values. (Names and combinations are validated by
+// expand().) KNOWSCALE_ variables change the file, `changes` ("key=value", of --set) change both: a key of the top
+// level
+// ("seed"), of a table ("timing.max_seconds"), of every study ("ranks=[1,2]"), or of one study by its name
+// ("strong.m=[1024]"); the value is TOML, or a plain string where it is not. `path` is for messages. Throws
+// Error(usage) that names place, key, value and remedy.
+Campaign parse_campaign(const std::string& path, const std::string& text, const std::vector<std::string>& changes);
+
+// Both.
+Campaign read_campaign(const std::string& path, const std::vector<std::string>& changes);
 
 }  // namespace knowscale

@@ -12,8 +12,11 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
+#include "core/text.hpp"
 #include "kernels/cuda/cuda.hpp"
 #include "models/lstm.hpp"
+#include "study/case_count.hpp"
+#include "study/case_limits.hpp"
 #include "study/names.hpp"
 
 namespace knowscale {
@@ -21,18 +24,11 @@ namespace {
 
 constexpr std::int64_t kDefaultVectors = 65536;
 constexpr std::int64_t kDefaultWidth = 64;
-constexpr std::int64_t kWidestHead = 256;  // of the fused kernels of devices
+constexpr std::int64_t kWidestHead = 256;           // of the fused kernels of devices
+constexpr std::int64_t kMostLengths = 100'000'000;  // of sequences, listed in the cases of a study
 
 [[noreturn]] void refuse(const Study& study, const std::string& message) {
-  throw Error(ExitStatus::usage, fmt::format("study \"{}\": {}", study.name, message));
-}
-
-// a * b in bytes-sized 64-bit counts, or an error that names them.
-std::int64_t product(const Study& study, const char* what, std::int64_t a, std::int64_t b) {
-  std::int64_t result = 0;
-  if (__builtin_mul_overflow(a, b, &result))
-    refuse(study, fmt::format("{} = {} x {} overflows 64 bits: use smaller numbers", what, a, b));
-  return result;
+  throw Error(ExitStatus::usage, fmt::format("study \"{}\": {}", one_line(study.name), message));
 }
 
 // The entry of that name.
@@ -41,7 +37,7 @@ const Traits& known(const Study& study, const char* key, const std::string& name
   for (const Traits& traits : all) {
     if (traits.name == name) return traits;
   }
-  refuse(study, fmt::format("unknown {} \"{}\": {}", key, name, remedy_for_name(name, names_of(all))));
+  refuse(study, fmt::format("unknown {} \"{}\": {}", key, one_line(name), remedy_for_name(name, names_of(all))));
 }
 
 template <class Traits>
@@ -52,25 +48,6 @@ void require_precision(const Study& study, const char* key, const Traits& traits
   for (const Precision other : all) names.push_back(name_of(other));
   refuse(study, fmt::format("{} \"{}\" has no {}: use {}, or another {} in a study of its own", key, traits.name,
                             name_of(precision), fmt::join(names, ", "), key));
-}
-
-// The product of what a study says about exchange.
-std::vector<ReductionOptions> reduction_options(const Study& study) {
-  std::vector<ReductionOptions> all;
-  for (const Placement placement : study.placement) {
-    for (const bool overlap : study.overlap) {
-      for (const std::int64_t query_tile : study.query_tile) {
-        for (const std::int64_t chunk : study.chunk) {
-          for (const std::int64_t node_size : study.node_size) {
-            for (const Transport transport : study.transport) {
-              all.push_back({placement, overlap, query_tile, chunk, static_cast<int>(node_size), transport});
-            }
-          }
-        }
-      }
-    }
-  }
-  return all;
 }
 
 // Rank counts of a study: the override, its list, or 1, 2, 4, ... and all.
@@ -87,7 +64,7 @@ std::vector<int> rank_counts(const Study& study, const ExpansionContext& context
       refuse(study, fmt::format("ranks = {}, but {} are launched: use mpirun -n {}, or --ranks with at most {}", ranks,
                                 launched, ranks, launched));
     }
-    counts.push_back(static_cast<int>(ranks));
+    if (std::find(counts.begin(), counts.end(), ranks) == counts.end()) counts.push_back(static_cast<int>(ranks));
   }
   return counts;
 }
@@ -106,22 +83,37 @@ std::string describe(const Case& c) {
 class Expansion {
  public:
   Expansion(const Campaign& campaign, const Study& study, const ExpansionContext& context)
-      : study_(study), context_(context), counts_(rank_counts(study, context)) {
+      : study_(without_repeats(study)),
+        context_(context),
+        counts_(rank_counts(study, context)),
+        threads_a_core_(campaign.threads_a_core) {
     base_.study = study.name;
     base_.seed = campaign.seed;
     base_.scaling = study.scaling;
-  }
-
-  std::vector<Case> cases() {
     for (const std::string& kernel : study_.kernel) require_kernel(kernel);
     for (const std::string& reduction : study_.reduction)
       known(study_, "reduction", reduction, context_.names.reductions);
     for (const std::string& model : study_.model) known(study_, "model", model, context_.names.models);
+  }
+
+  double count() const { return count_cases(study_, context_.names, counts_.size()); }
+
+  std::vector<Case> cases() {
+    for (const std::int64_t threads : study_.threads) require_threads(threads);
     for (const std::string& knowledge : study_.knowledge) expand_knowledge(knowledge);
     return std::move(cases_);
   }
 
  private:
+  void require_threads(std::int64_t threads) const {
+    const std::int64_t most = threads_a_core_ * context_.machine_cores;
+    if (threads <= most) return;
+    refuse(study_, fmt::format("threads = {} on a machine with {} core{}: use at most {}, or ask for more with "
+                               "threads_a_core = {} at the top of the campaign",
+                               threads, context_.machine_cores, context_.machine_cores == 1 ? "" : "s", most,
+                               (threads + context_.machine_cores - 1) / context_.machine_cores));
+  }
+
   // One that this build has on this machine, or why it has not.
   void require_kernel(const std::string& name) const {
     const auto& why = context_.names.without_devices;
@@ -192,7 +184,9 @@ class Expansion {
     const bool on_device = known(study_, "kernel", base_.kernel, context_.names.kernels).on_device;
     const bool merges_on_device = heeds.on_device;
     heeds.on_device = heeds.on_device && on_device;  // states of the host are never on a device
-    for (const ReductionOptions& options : reduction_options(study_)) {
+    HeededOptions offered = heeds;
+    offered.on_device = on_device;  // where the reduction merges on the host, another transport is refused
+    for (const ReductionOptions& options : reduction_options(study_, offered)) {
       if (on_device && options.transport != Transport::host) require_transport(options, merges_on_device);
       base_.options = heeded(options, heeds);
       if (heeds.by_node && options.node_size == 0) base_.options.node_size = context_.ranks_a_node;
@@ -318,7 +312,7 @@ class Expansion {
     base_.hidden = 0;
     for (const std::int64_t heads : study_.heads) {
       for (const std::int64_t kv_heads : study_.kv_heads) {
-        for (const double scale : study_.scale) {
+        for (const double scale : structure.attends() ? study_.scale : std::vector<double>{0}) {
           base_.heads = heads;
           base_.kv_heads = kv_heads;
           require_heads_fit();
@@ -330,6 +324,7 @@ class Expansion {
           base_.scale = !structure.attends() ? 0
                         : scale != 0         ? scale
                                              : 1 / std::sqrt(static_cast<double>(base_.head_dim()));
+          require_scale_fits(base_);
           expand_tiles(extent);
         }
       }
@@ -337,9 +332,10 @@ class Expansion {
   }
 
   void expand_tiles(const KnowledgeExtent& extent) {
-    for (const std::int64_t queries : study_.query_block) {
-      for (const std::int64_t keys : study_.key_block) {
-        base_.tiles = tiled_ ? TileSizes{queries, keys} : TileSizes{};
+    const std::vector<std::int64_t> none = {0};
+    for (const std::int64_t queries : tiled_ ? study_.query_block : none) {
+      for (const std::int64_t keys : tiled_ ? study_.key_block : none) {
+        base_.tiles = {queries, keys};
         expand_ranks(extent);
       }
     }
@@ -361,25 +357,32 @@ class Expansion {
         Case c = base_;
         c.ranks = ranks;
         c.threads = static_cast<int>(threads == 0 ? context_.cores_a_rank : threads);
-        if (c.scaling == Scaling::weak) c.m = product(study_, "m of all ranks", c.m, ranks);
+        if (c.scaling == Scaling::weak) c.m = require_product(study_.name, "m of all ranks", c.m, ranks);
         require_sizes_fit(c, extent);
         // Lists that a model does not use would repeat its cases.
-        if (seen_.insert(describe(c)).second) cases_.push_back(c);
+        if (seen_.insert(describe(c)).second) keep(c);
       }
     }
   }
 
+  void keep(const Case& c) {
+    held_lengths_ += static_cast<std::int64_t>(c.unequal.size());
+    if (held_lengths_ > kMostLengths) {
+      refuse(study_,
+             fmt::format("its cases list more than {} lengths of sequences: use fewer cases, a smaller batch, or "
+                         "lengths = \"equal\"",
+                         kMostLengths));
+    }
+    cases_.push_back(c);
+  }
+
   void require_sizes_fit(const Case& c, const KnowledgeExtent& extent) const {
-    product(study_, "bytes of the knowledge, m x d x 16", product(study_, "m x d", c.m, c.d), 16);
-    product(study_, "bytes of the queries, n x batch x d x 16",
-            product(study_, "n x batch x d", product(study_, "n x batch", c.n, c.batch), c.d), 16);
+    require_countable(c);
     if (c.sequence == Placement::sharded && c.tokens() < c.ranks) {
       refuse(study_, fmt::format("sequence = \"sharded\" with {} token{} in all on {} ranks: use at most {} ranks, or "
                                  "longer or more sequences",
                                  c.tokens(), c.tokens() == 1 ? "" : "s", c.ranks, c.tokens()));
     }
-    if (c.hidden > 0)
-      product(study_, "weights, hidden x hidden x 64", product(study_, "hidden x hidden", c.hidden, c.hidden), 64);
     if (extent.count == 0) return;
     if (c.m > extent.count)
       refuse(study_, fmt::format("m = {}, but {} holds {} vectors: use at most that, or \"all\"", c.m, extent.path,
@@ -391,21 +394,32 @@ class Expansion {
     }
   }
 
-  const Study& study_;
+  Study study_;
   const ExpansionContext& context_;
   std::vector<int> counts_;
+  std::int64_t threads_a_core_;
   Case base_;
   bool tiled_ = false;  // the kernel of base_
   std::vector<Case> cases_;
   std::set<std::string> seen_;
+  std::int64_t held_lengths_ = 0;
 };
 
 }  // namespace
 
 std::vector<Case> expand(const Campaign& campaign, const ExpansionContext& context) {
+  std::vector<Expansion> studies;
+  double count = 0;
+  for (const Study& study : campaign.studies) count += studies.emplace_back(campaign, study, context).count();
+  if (count > static_cast<double>(campaign.max_cases)) {
+    throw Error(ExitStatus::usage,
+                fmt::format("the campaign stands for {:.15g} cases, and max_cases = {}: shorten its lists, or raise "
+                            "max_cases at the top of the campaign (--set max_cases=N), to {} at most",
+                            count, campaign.max_cases, kCaseCounts.most));
+  }
   std::vector<Case> all;
-  for (const Study& study : campaign.studies) {
-    for (Case& c : Expansion(campaign, study, context).cases()) {
+  for (Expansion& study : studies) {
+    for (Case& c : study.cases()) {
       c.number = static_cast<std::int64_t>(all.size()) + 1;
       all.push_back(std::move(c));
     }

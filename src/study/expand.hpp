@@ -64,6 +64,7 @@ struct ExpansionContext {
   int launched_ranks = 1;
   int ranks_a_node = 1;                                               // what node_size = 0 means
   int cores_a_rank = 1;                                               // what threads = 0 means
+  std::int64_t machine_cores = 1;                                     // of the node with the fewest
   std::optional<std::vector<std::int64_t>> ranks_override;            // --ranks
   std::function<KnowledgeExtent(const std::string&)> open_knowledge;  // for what is no generator's name
   // Tokens of the first sequences of a file, as many as are asked for and there are.

@@ -10,6 +10,9 @@
 namespace knowscale {
 namespace {
 
+// A longer name is no slip of a known one; comparing a name of a megabyte takes seconds.
+constexpr std::size_t kLongestMistake = 100;
+
 // Levenshtein's edit distance.
 std::size_t edits_between(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -29,6 +32,7 @@ std::size_t edits_between(const std::string& a, const std::string& b) {
 }  // namespace
 
 std::string remedy_for_name(const std::string& name, const std::vector<std::string>& known) {
+  if (name.size() > kLongestMistake) return fmt::format("use one of {}", fmt::join(known, ", "));
   const auto nearest = std::min_element(known.begin(), known.end(), [&](const std::string& a, const std::string& b) {
     return edits_between(name, a) < edits_between(name, b);
   });

@@ -9,7 +9,9 @@
 
 namespace knowscale {
 
-inline const std::vector<std::string> kTopKeys = {"name", "seed", "ranks_a_device", "timing", "study"};
+inline const std::vector<std::string> kTopKeys = {"name",      "seed",   "ranks_a_device", "threads_a_core",
+                                                  "max_cases", "timing", "study"};
+inline const std::vector<std::string> kTopValueKeys = {"name", "seed", "ranks_a_device", "threads_a_core", "max_cases"};
 inline const std::vector<std::string> kTimingKeys = {"relative_interval", "min_repetitions", "max_seconds"};
 inline const std::vector<std::string> kStudyKeys = {
     "name",    "knowledge",   "model",     "kernel",    "reduction", "precision",  "n",     "m",
@@ -17,10 +19,21 @@ inline const std::vector<std::string> kStudyKeys = {
     "scaling", "query_block", "key_block", "placement", "overlap",   "query_tile", "chunk", "node_size",
     "causal",  "sequence",    "lengths",   "top_k",     "symmetry",  "transport"};
 
-// Puts the value of "key=value" where the key points to (see read_campaign). Throws Error(usage).
-void apply_override(toml::table& file, const std::string& text);
+// A change of one key (see parse_campaign), and what is to blame for it: "KNOWSCALE_SEED", "--set seed=x".
+struct Override {
+  std::string origin, key, value;
+};
 
-// "key=value" for each KNOWSCALE_* variable that stands for a key.
-std::vector<std::string> overrides_of_environment();
+// Of "key=value". Throws Error(usage).
+Override override_of_option(const std::string& text);
+
+// Those of the KNOWSCALE_* variables that stand for a key. Throws Error(usage) for an empty one.
+std::vector<Override> overrides_of_environment();
+
+// Puts the value where the key points to; it stays its origin's in messages. Throws Error(usage).
+void apply_override(toml::table& file, const Override& change);
+
+// Of the study that comes so manyth, from 1, and has no name.
+std::string default_study_name(std::size_t number);
 
 }  // namespace knowscale

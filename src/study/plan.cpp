@@ -1,30 +1,52 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "study/plan.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <system_error>
 
+#include "comm/agreement.hpp"
 #include "comm/reduction.hpp"
+#include "core/text.hpp"
 #include "kernels/attention.hpp"
 #include "kernels/cuda/cuda.hpp"
 #include "models/model.hpp"
 #include "problem/knowledge_file.hpp"
 #include "problem/knowledge_tokens.hpp"
 #include "problem/synthetic.hpp"
+#include "record/environment.hpp"
 
 namespace knowscale {
 namespace {
 
-// A knowledge-set file as the campaign names it: from here, or from the campaign file's folder.
-KnowledgeExtent find_knowledge(const std::string& path, const std::string& campaign_path) {
+// A knowledge-set file as the campaign names it: from here, or from the campaign file's folder. What this rank sees of
+// it becomes a fact.
+KnowledgeExtent find_knowledge(const std::string& path, const std::string& campaign_path, Facts& seen) {
   namespace fs = std::filesystem;
+  std::error_code error;  // such as a name too long for any file: opening it will tell
   const fs::path beside = fs::path(campaign_path).parent_path() / path;
-  std::error_code no;  // a name too long is no file, either
-  const std::string found = !fs::exists(path, no) && fs::exists(beside, no) ? beside.string() : path;
+  const std::string found = !fs::exists(path, error) && fs::exists(beside, error) ? beside.string() : path;
   const KnowledgeFile file = inspect_knowledge_file(found);
+  seen.emplace_back("knowledge file " + path,
+                    fmt::format("{} ({} B, {} vectors of {} dimensions, {} sequences of {} tokens)", found,
+                                fs::file_size(found, error), file.count, file.dimension, file.sequences, file.tokens));
   return {found, file.count, file.dimension, file.sequences};
+}
+
+// Cores of the node over ranks on it, but those alone that these ranks may use; the fewest of all ranks, so that all
+// mean the same. Collective.
+int cores_a_rank(const Communicator& world) {
+  const Communicator node = world.node();
+  const std::vector<int> mine = allowed_cpus();
+  const int last = node.allreduce(mine.back(), Combine::maximum);
+  std::vector<int> of_node(static_cast<std::size_t>(last) + 1, 0);
+  for (const int cpu : mine) of_node[static_cast<std::size_t>(cpu)] = 1;
+  node.allreduce(std::span<int>(of_node), Combine::maximum);
+  const int share = static_cast<int>(std::count(of_node.begin(), of_node.end(), 1)) / node.size();
+  return world.allreduce(std::max(std::min(share, static_cast<int>(mine.size())), 1), Combine::minimum);
 }
 
 std::vector<std::int64_t> sentence_lengths(const std::string& path, std::int64_t count) {
@@ -72,24 +94,33 @@ KnownNames known_names() {
 }
 
 Plan make_plan(const RunOptions& options, const Communicator& world) {
-  const int ranks_here = world.allreduce(world.node().size(), Combine::maximum);
+  std::string text;  // as rank 0 reads it: others may see no such file, or another one
+  world.together([&] {
+    if (world.is_root()) text = read_campaign_file(options.campaign_path);
+  });
+  world.broadcast(text);
+  ExpansionContext context;
+  context.names = known_names();
+  context.launched_ranks = world.size();
+  context.ranks_a_node = world.allreduce(world.node().size(), Combine::maximum);
+  context.cores_a_rank = cores_a_rank(world);
+  context.machine_cores = world.allreduce(std::int64_t{sysconf(_SC_NPROCESSORS_ONLN)}, Combine::minimum);
+  context.ranks_override = options.ranks;
+  Facts facts;
+  context.open_knowledge = [&](const std::string& path) { return find_knowledge(path, options.campaign_path, facts); };
+  context.sentence_lengths = sentence_lengths;
   Plan plan;
   world.together([&] {
-    std::vector<std::string> overrides = options.overrides;
-    if (!options.reduction.empty()) overrides.push_back("reduction=\"" + options.reduction + "\"");
-    if (options.top_k > 0) overrides.push_back("top_k=" + std::to_string(options.top_k));
-    plan.campaign = read_campaign(options.campaign_path, overrides);
-    ExpansionContext context;
-    context.names = known_names();
-    context.launched_ranks = world.size();
-    context.ranks_a_node = ranks_here;
-    context.cores_a_rank = std::max(static_cast<int>(sysconf(_SC_NPROCESSORS_ONLN)) / ranks_here, 1);
-    context.ranks_override = options.ranks;
-    context.open_knowledge = [&](const std::string& path) { return find_knowledge(path, options.campaign_path); };
-    context.sentence_lengths = sentence_lengths;
+    std::vector<std::string> changes = options.overrides;
+    if (!options.reduction.empty()) changes.push_back("reduction=\"" + options.reduction + "\"");
+    if (options.top_k > 0) changes.push_back("top_k=" + std::to_string(options.top_k));
+    plan.campaign = parse_campaign(options.campaign_path, text, changes);
     plan.cases = expand(plan.campaign, context);
     plan.config_hash = config_hash(plan.campaign, plan.cases);
   });
+  facts.emplace_back("number of cases", std::to_string(plan.cases.size()));
+  facts.emplace_back("resolved campaign (hash of its cases)", plan.config_hash);
+  require_agreement(world, facts, "give all ranks one campaign, one build, and knowledge files that are the same");
   return plan;
 }
 

@@ -233,8 +233,10 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
     if (world.is_root()) print_plan(plan);
     return ExitStatus::valid;
   }
-  require(!options.count_messages || counted_traffic(), ExitStatus::usage,
-          "--count-messages: this build does not count: configure with -DKNOWSCALE_COUNT_MESSAGES=ON");
+  world.together([&] {
+    require(!options.count_messages || counted_traffic(), ExitStatus::usage,
+            "--count-messages: this build does not count: configure with -DKNOWSCALE_COUNT_MESSAGES=ON");
+  });
   const Store store = open_store(options, plan, world);
   const std::vector<Case> cases = unfinished(plan.cases, store, world);
   check_knowledge(cases, world);

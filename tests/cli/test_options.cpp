@@ -42,6 +42,30 @@ TEST(Options, TheEnvironmentStandsInForOutputAndRanks) {
   EXPECT_FALSE(parse({"run", "a.toml"}).run.ranks.has_value());
 }
 
+std::string refusal(const std::vector<std::string>& words) {
+  try {
+    parse(words);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.status(), ExitStatus::usage);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Options, AVariableIsToBlameForItsOwnValue) {
+  for (const char* name : {"KNOWSCALE_OUTPUT", "KNOWSCALE_RANKS", "KNOWSCALE_WATCHDOG"}) {
+    setenv(name, "", 1);
+    EXPECT_EQ(refusal({"run", "a.toml"}), std::string(name) + ": the variable is empty: give it a value, or unset it");
+    EXPECT_EQ(refusal({"list"}), "") << "which has no use for it";
+    unsetenv(name);
+  }
+  setenv("KNOWSCALE_WATCHDOG", "soon", 1);
+  EXPECT_NE(refusal({"run", "a.toml"}).find("(from KNOWSCALE_WATCHDOG)"), std::string::npos)
+      << refusal({"run", "a.toml"});
+  EXPECT_EQ(refusal({"run", "a.toml", "--watchdog", "soon"}).find("KNOWSCALE"), std::string::npos);
+  unsetenv("KNOWSCALE_WATCHDOG");
+}
+
 TEST(Options, OfTheOtherCommands) {
   EXPECT_EQ(parse({"verify", "--threads", "2"}).verify.threads, 2);
   EXPECT_EQ(parse({"ceilings", "--seconds", "0.1"}).ceilings.seconds, 0.1);
@@ -69,6 +93,18 @@ TEST(Options, MistakesAreOneLineThatNamesTheWord) {
                {{"run", "a.toml", "--rnaks", "1"}, "--rnaks"},
                {{"run", "a.toml", "--ranks", "two"}, "two"},
                {{"verify", "--threads", "0"}, "threads"},
+               {{"verify", "--threads", "4294967297"}, "threads"},
+               {{"ceilings", "--threads", "1000000"}, "threads"},
+               {{"ceilings", "--seconds", "nan"}, "seconds"},
+               {{"ceilings", "--seconds", "1e300"}, "seconds"},
+               {{"run", "a.toml", "--watchdog", "nan"}, "watchdog"},
+               {{"run", "a.toml", "--watchdog", "inf"}, "watchdog"},
+               {{"run", "a.toml", "--watchdog", "1e10"}, "watchdog"},
+               {{"run", "a.toml", "--top-k", "0"}, "top-k"},
+               {{"run", "a.toml", "--top-k", "9223372036854775807"}, "top-k"},
+               {{"run", "a.toml", "--ranks", "99999999999999999999"}, "ranks"},
+               {{"verify", "--seed=-1"}, "seed"},
+               {{"verify", "--seed=18446744073709551616"}, "seed"},
                {{"info"}, "file"}};
   for (const auto& row : table) {
     try {

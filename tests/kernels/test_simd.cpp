@@ -174,6 +174,16 @@ TEST(Simd, TileSizesChangeRoundingAlone) {
   });
 }
 
+TEST(Simd, TilesLargerThanTheInputTakeNoMoreMemoryThanItNeeds) {
+  for_every_format([]<class T>(T) {
+    for (const std::int64_t n : {1, 3, 90}) {
+      Inputs<T> in(n, 70, {2, 2, 24, 20});
+      in.tiles = {std::int64_t{1} << 62, std::int64_t{1} << 62};
+      expect_like_reference(in, 2, 8);
+    }
+  });
+}
+
 TEST(Simd, CausalAndHiddenKeysAreNotSeen) {
   for_every_target([] {
     for_every_format([]<class T>(T) {

@@ -176,6 +176,122 @@ TEST(Expand, TellsKernelsOfDevicesFromOthersForAnLstm) {
   EXPECT_EQ(cases_of(s, c)[0].kernel, kUnused);
 }
 
+std::vector<std::int64_t> from_1_to(std::int64_t last) {
+  std::vector<std::int64_t> numbers;
+  for (std::int64_t i = 1; i <= last; ++i) numbers.push_back(i);
+  return numbers;
+}
+
+TEST(Expand, TooManyCasesAreCountedAndRefusedWithoutMakingThem) {
+  Study s = study();
+  s.n = s.batch = s.query_block = s.key_block = from_1_to(32);
+  EXPECT_NE(refusal(s).find("stands for 1048576 cases, and max_cases = 10000"), std::string::npos) << refusal(s);
+  s.threads = from_1_to(32);  // too many for the machine, but that is not the first to be said
+  EXPECT_NE(refusal(s).find("stands for 33554432 cases"), std::string::npos) << refusal(s);
+  s.scale.clear();
+  for (int i = 1; i <= 32; ++i) s.scale.push_back(i);
+  EXPECT_NE(refusal(s).find("stands for 1073741824 cases"), std::string::npos) << refusal(s);
+  // Far beyond 64 bits.
+  s.heads = s.kv_heads = s.d = s.query_tile = s.n = s.batch = s.query_block = s.key_block = from_1_to(5000);
+  EXPECT_NE(refusal(s).find("cases, and max_cases"), std::string::npos) << refusal(s);
+}
+
+TEST(Expand, TheLimitOfCasesCanBeRaised) {
+  Campaign campaign;
+  campaign.studies = {study(), study()};
+  for (Study& s : campaign.studies) s.n = from_1_to(6000);
+  EXPECT_THROW(expand(campaign, context()), Error) << "12000 in all";
+  campaign.max_cases = 12000;
+  EXPECT_EQ(expand(campaign, context()).size(), 12000U);
+}
+
+TEST(Expand, ListsThatAModelDoesNotUseCostNothing) {
+  Study s = study();
+  s.model = {"lstm", "linear"};
+  s.heads = s.kv_heads = {1};
+  s.query_tile = s.query_block = s.key_block = s.node_size = s.chunk = from_1_to(5000);
+  s.n = std::vector<std::int64_t>(100'000, 8);
+  EXPECT_EQ(cases_of(s).size(), 2U);
+  s.model = {"knowledge"};
+  s.query_tile = {0};
+  s.query_block = s.key_block = {0};
+  EXPECT_EQ(cases_of(s).size(), 1U) << "packed heeds neither chunk nor node_size";
+}
+
+// The count is what expansion comes to, for every model at once.
+TEST(Expand, CountsWhatItMakes) {
+  Study s = study();
+  for (const ModelTraits& model : known_names().models) s.model.push_back(model.name);
+  s.kernel = {"reference", "simd"};
+  s.reduction = {"packed", "ring", "reproducible", "hierarchical"};
+  s.knowledge = {"gaussian", "sphere", "set.h5"};
+  s.heads = {2, 4};
+  s.hidden = {3, 4, 5};
+  s.scale = {0.5, 0.25};
+  s.query_block = {16, 32, 64};
+  s.query_tile = {1, 2};
+  s.chunk = {8, 16};
+  s.node_size = {1, 2};
+  s.ranks = std::vector<std::int64_t>{1, 2, 2};
+  s.m = {std::int64_t{64}, std::int64_t{100}};
+  Campaign campaign;
+  campaign.studies = {s};
+  campaign.max_cases = 1'000'000;
+  const std::size_t made = expand(campaign, context()).size();
+  campaign.max_cases = static_cast<std::int64_t>(made);
+  EXPECT_NO_THROW(expand(campaign, context()));
+  campaign.max_cases = static_cast<std::int64_t>(made) - 1;
+  EXPECT_THROW(expand(campaign, context()), Error);
+}
+
+TEST(Expand, ThreadsFarBeyondTheMachineMustBeAskedFor) {
+  ExpansionContext c = context();
+  c.machine_cores = 2;
+  Campaign campaign;
+  campaign.studies = {study()};
+  campaign.studies[0].threads = {8};
+  EXPECT_EQ(expand(campaign, c)[0].threads, 8);
+  campaign.studies[0].threads = {9};
+  try {
+    expand(campaign, c);
+    FAIL() << "not refused";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what())
+                  .find("threads = 9 on a machine with 2 cores: use at most 8, or ask for more with "
+                        "threads_a_core = 5"),
+              std::string::npos)
+        << error.what();
+  }
+  campaign.threads_a_core = 5;
+  EXPECT_EQ(expand(campaign, c)[0].threads, 9);
+}
+
+TEST(Expand, ScalesAreRefusedWhereThePrecisionCannotHoldThem) {
+  Study s = study();
+  const auto is_taken = [&](Precision precision, double scale) {
+    s.kernel = {"simd"};
+    s.precision = {precision};
+    s.scale = {scale};
+    try {
+      return cases_of(s).size() == 1;
+    } catch (const Error& error) {
+      EXPECT_NE(std::string(error.what()).find("scale = "), std::string::npos);
+      return false;
+    }
+  };
+  for (const Precision precision : {Precision::f32, Precision::bf16, Precision::f16}) {
+    EXPECT_TRUE(is_taken(precision, 1e20));
+    EXPECT_TRUE(is_taken(precision, 2e38));
+    EXPECT_FALSE(is_taken(precision, 3e38)) << "not times log2 e";
+    EXPECT_FALSE(is_taken(precision, 1e300));
+    EXPECT_TRUE(is_taken(precision, 1.2e-38));
+    EXPECT_FALSE(is_taken(precision, 1e-38)) << "subnormal";
+  }
+  EXPECT_TRUE(is_taken(Precision::f64, 1e300));
+  EXPECT_TRUE(is_taken(Precision::f64, 1e-300));
+  EXPECT_FALSE(is_taken(Precision::f64, 1.7e308)) << "not times log2 e";
+}
+
 TEST(Expand, ValuesGivenTwiceMakeOneCase) {
   Study s = study();
   s.n = {8, 8};
@@ -306,6 +422,28 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
          s.m = {std::int64_t{1} << 62};
          s.scaling = Scaling::weak;
          s.ranks = std::vector<std::int64_t>{4};
+       },
+       "overflows 64 bits"},
+      {"scores of a thread",
+       [](Study& s) {
+         s.n = {1 << 20};
+         s.m = {1 << 20};
+         s.query_block = s.key_block = {1 << 20};
+       },
+       "query_block = 1048576 and key_block = 1048576 are 1099511627776 scores"},
+      {"most attended overflow",
+       [](Study& s) {
+         s.n = {std::int64_t{1} << 40};
+         s.m = {std::int64_t{1} << 40};
+         s.top_k = std::int64_t{1} << 40;
+       },
+       "overflows 64 bits"},
+      {"gates overflow",
+       [](Study& s) {
+         s.model = {"lstm"};
+         s.n = {std::int64_t{1} << 40};
+         s.d = {1};
+         s.hidden = {1 << 24};
        },
        "overflows 64 bits"},
       {"n overflows",

@@ -4,7 +4,10 @@
 #include <cblas.h>
 
 #include <cstdlib>
+#include <limits>
+#include <string>
 
+#include "core/error.hpp"
 #include "core/partition.hpp"
 #include "kernels/threads.hpp"
 
@@ -19,18 +22,25 @@ void one_thread_a_call() {
   static_cast<void>(once);
 }
 
+// BLAS counts with its own int.
+blasint blas_count(std::int64_t count) {
+  require(count <= std::numeric_limits<blasint>::max(), ExitStatus::usage,
+          "a matrix of " + std::to_string(count) +
+              " rows or columns exceeds what BLAS counts: use more ranks, fewer "
+              "queries (n, batch) or columns (d, hidden), or kernel = \"simd\"");
+  return static_cast<blasint>(count);
+}
+
 void call(CBLAS_TRANSPOSE transpose_b, float alpha, MatrixView<const float> a, MatrixView<const float> b, float beta,
           MatrixView<float> c) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, transpose_b, static_cast<blasint>(c.rows), static_cast<blasint>(c.cols),
-              static_cast<blasint>(a.cols), alpha, a.data, static_cast<blasint>(a.stride), b.data,
-              static_cast<blasint>(b.stride), beta, c.data, static_cast<blasint>(c.stride));
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, transpose_b, blas_count(c.rows), blas_count(c.cols), blas_count(a.cols),
+              alpha, a.data, blas_count(a.stride), b.data, blas_count(b.stride), beta, c.data, blas_count(c.stride));
 }
 
 void call(CBLAS_TRANSPOSE transpose_b, double alpha, MatrixView<const double> a, MatrixView<const double> b,
           double beta, MatrixView<double> c) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, transpose_b, static_cast<blasint>(c.rows), static_cast<blasint>(c.cols),
-              static_cast<blasint>(a.cols), alpha, a.data, static_cast<blasint>(a.stride), b.data,
-              static_cast<blasint>(b.stride), beta, c.data, static_cast<blasint>(c.stride));
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, transpose_b, blas_count(c.rows), blas_count(c.cols), blas_count(a.cols),
+              alpha, a.data, blas_count(a.stride), b.data, blas_count(b.stride), beta, c.data, blas_count(c.stride));
 }
 
 bool cpu_has_avx512() {

@@ -2,6 +2,8 @@
 // Tile sizes of kernel `simd` from the sizes of the caches.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/attention.hpp"
 
 namespace knowscale::simd {
@@ -32,7 +34,10 @@ Tiles choose_tiles(const HeadShape& shape, std::int64_t rows, std::int64_t store
 template <class T>
 Tiles choose_tiles(const AttentionInput<T>& input) {
   const std::int64_t rows = input.queries.rows * (input.shape.heads / input.shape.kv_heads);
-  return choose_tiles(input.shape, rows, sizeof(T), sizeof(Accumulator<T>), cache_sizes(), input.tiles);
+  // No more than there are: memory is taken for a whole block.
+  const TileSizes forced = {std::min(input.tiles.queries, std::max<std::int64_t>(rows, 1)),
+                            std::min(input.tiles.keys, std::max<std::int64_t>(input.keys.rows, 1))};
+  return choose_tiles(input.shape, rows, sizeof(T), sizeof(Accumulator<T>), cache_sizes(), forced);
 }
 
 // What one thread takes at most with these.

@@ -31,6 +31,8 @@ REFUSED_CAMPAIGNS = {
     "sentences of a generator": ('n = 8', 'n = 8\nlengths = "sentences"', "has no sentences"),
     "more attended than there are": ('n = 8', 'n = 8\ntop_k = 301', "top_k = 301"),
     "symmetry": ('n = 8', 'n = 8\nsymmetry = "all"', "symmetry = "),
+    "timing that is a list": ('[timing]', '[[timing]]', "make it one table: [timing]"),
+    "a number that an int would cut": ('m = 300', 'm = 300\nthreads = 4294967297', "threads = 4294967297"),
     "syntax": ('seed = 3', 'seed = ', "tiny.toml"),
 }
 
