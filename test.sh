@@ -9,7 +9,7 @@ test.sh: installs what is missing, builds, and runs every test.
   ./test.sh [-h] [options of ctest, e.g. -R mpi]
 
 ctest (unit tests, the MPI tests in one launch of 8 oversubscribed ranks, knowscale verify, the include graph, a
-consumer of the installed package), pytest (analysis, data, the program from outside), shellcheck. Where there is nvcc,
+consumer of the installed package), pytest (analysis, data, scripts, the program from outside), shellcheck. Where there is nvcc,
 the kernels for devices too: they compile without warnings, spill no registers, and are tested if there is a device.
 TEXT
 }
@@ -22,8 +22,7 @@ modules+=", pytest"
 
 case "${1:-}" in -h | --help) usage; exit 0 ;; esac
 
-prepare -DKNOWSCALE_TESTS=ON -DKNOWSCALE_BENCH=ON -DKNOWSCALE_WERROR="${CI:+ON}"
-export_mpi_environment
+prepare release -DKNOWSCALE_TESTS=ON -DKNOWSCALE_BENCH=ON -DKNOWSCALE_WERROR="${CI:+ON}"
 
 say "ctest"
 ctest --test-dir "$root/build/release" --output-on-failure "$@"
