@@ -11,7 +11,7 @@ quickstart.sh: from a fresh machine to a scaling plot, in one command.
   1. installs what is missing (apt; without the right to install it prints the command and exits 3)
   2. configures and builds Release into build/release
   3. builds the WordNet knowledge set data/wordnet.h5 (once)
-  4. runs bench/campaigns/quickstart.toml with mpirun on all cores
+  4. runs bench/campaigns/quickstart.toml on all cores with the MPI that is here
   5. draws the plots, prints the result table, what three sentences attend to, and where the files are
 
   -o DIR   where results go (default: results in this folder)
@@ -35,7 +35,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-prepare -DKNOWSCALE_TESTS=OFF -DKNOWSCALE_BENCH=OFF
+prepare release -DKNOWSCALE_TESTS=OFF -DKNOWSCALE_BENCH=OFF
 
 knowledge="$root/data/wordnet.h5"
 choices=()
@@ -62,13 +62,12 @@ if [ -f "$file" ] && [ ! -d "$file.parts" ]; then
   mv "$file" "$results/quickstart-$(date -u -r "$file" +%Y%m%dT%H%M%SZ).h5"
 fi
 
-export_mpi_environment
 cores=$(nproc)
 [ "$cores" -ge 2 ] || cores=2 # the campaign compares one rank with two
 say "measuring on $cores ranks"
 status=0
 for study in wordnet kernels growth models sentences; do choices+=(--set "$study.knowledge=\"$knowledge\""); done
-run_ranks mpirun --oversubscribe -n "$cores" "$root/build/release/knowscale" run "$root/bench/campaigns/quickstart.toml" \
+run_ranks "$root/scripts/launch.sh" "$cores" "$root/build/release/knowscale" run "$root/bench/campaigns/quickstart.toml" \
   "${choices[@]}" -o "$file" "$@" || status=$?
 [ -f "$file" ] || exit "$status"
 

@@ -6,11 +6,16 @@ usage() {
   cat << 'TEXT'
 test.sh: installs what is missing, builds, and runs every test.
 
-  ./test.sh [-h] [options of ctest, e.g. -R mpi]
+  ./test.sh [-h] [--sanitize] [options of ctest, e.g. -R mpi]
 
 ctest (unit tests, the MPI tests in one launch of 8 oversubscribed ranks, knowscale verify, the include graph, a
-consumer of the installed package), pytest (analysis, data, the program from outside), shellcheck. Where there is nvcc,
-the kernels for devices too: they compile without warnings, spill no registers, and are tested if there is a device.
+consumer of the installed package), pytest (analysis, data, scripts, the program from outside), shellcheck. Where there
+is nvcc, the kernels for devices too: they compile without warnings, spill no registers, and are tested if there is a
+device.
+
+With --sanitize: ctest and the program from outside under AddressSanitizer and UndefinedBehaviorSanitizer, in
+build/sanitize; leaks count, but for those of libraries that tests/sanitize/leaks.txt names. Takes some half an hour on
+2 cores.
 TEXT
 }
 
@@ -20,14 +25,33 @@ TEXT
 tools+=(shellcheck)
 modules+=", pytest"
 
-case "${1:-}" in -h | --help) usage; exit 0 ;; esac
+preset=release
+configuration=(-DKNOWSCALE_TESTS=ON -DKNOWSCALE_BENCH=ON -DKNOWSCALE_WERROR="${CI:+ON}")
+case "${1:-}" in
+  -h | --help) usage; exit 0 ;;
+  --sanitize)
+    shift
+    preset=sanitize
+    configuration=(-DKNOWSCALE_TESTS=ON -DKNOWSCALE_BENCH=OFF)
+    export ASAN_OPTIONS=detect_leaks=1:fast_unwind_on_malloc=0 UBSAN_OPTIONS=print_stacktrace=1
+    export LSAN_OPTIONS="suppressions=$root/tests/sanitize/leaks.txt:print_suppressions=0"
+    ;;
+esac
+export KNOWSCALE_PROGRAM="$root/build/$preset/knowscale"
+export KNOWSCALE_EMULATED="$root/build/$preset/tests/cuda/knowscale_emulated"
 
-prepare -DKNOWSCALE_TESTS=ON -DKNOWSCALE_BENCH=ON -DKNOWSCALE_WERROR="${CI:+ON}"
-export_mpi_environment
+prepare "$preset" "${configuration[@]}"
 
 say "ctest"
-ctest --test-dir "$root/build/release" --output-on-failure "$@"
+ctest --test-dir "$root/build/$preset" --output-on-failure "$@"
 [ $# -eq 0 ] || exit 0
+
+if [ "$preset" = sanitize ]; then
+  say "pytest"
+  (cd "$root" && "$python" -m pytest -q tests/python/program)
+  say "all tests passed, nothing found"
+  exit 0
+fi
 
 say "kernels for devices"
 if has_nvcc; then

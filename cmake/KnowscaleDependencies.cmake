@@ -7,8 +7,16 @@ set(HDF5_PREFER_PARALLEL ON)
 find_package(HDF5 REQUIRED COMPONENTS C HL)
 if(NOT HDF5_IS_PARALLEL)
   message(FATAL_ERROR "The HDF5 that was found (${HDF5_C_LIBRARIES}) is not a parallel build: "
-    "install libhdf5-openmpi-dev, or hdf5 +mpi +hl with Spack")
+    "install libhdf5-openmpi-dev or libhdf5-mpich-dev, or hdf5 +mpi +hl with Spack")
 endif()
+# Debian's HDF5 says by its folder which MPI it is for; with another one two MPIs would be linked into one program.
+foreach(mpi openmpi mpich)
+  if("${HDF5_C_LIBRARIES}" MATCHES "/hdf5/${mpi}/" AND NOT "${MPI_C_LIBRARIES}" MATCHES "/${mpi}/")
+    message(FATAL_ERROR "The HDF5 that was found (${HDF5_C_LIBRARIES}) is for ${mpi}, and the MPI is another one "
+      "(${MPI_C_LIBRARIES}): name one for both, as in -DMPI_C_COMPILER=mpicc.${mpi} "
+      "-DHDF5_C_COMPILER_EXECUTABLE=/usr/bin/h5pcc.${mpi}, after removing CMakeCache.txt")
+  endif()
+endforeach()
 find_package(TBB REQUIRED)
 find_package(fmt REQUIRED)
 find_package(CLI11 REQUIRED)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # shellcheck shell=bash
-# What quickstart.sh and test.sh share: installing what is missing, building, Python, launching MPI.
+# What quickstart.sh and test.sh share: installing what is missing, building, Python.
 
-# What must be there before anything is installed; test.sh adds its own.
-tools=(cmake git mpirun "${CXX:-c++}")
+# Without these nothing is configured; test.sh adds its own.
+tools=(cmake git "${MPIEXEC:-mpirun}" "${CXX:-c++}")
 modules="h5py, matplotlib, numpy, pandas, scipy"
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -11,12 +11,21 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; }
 fail() { say "error: $1"; exit "${2:-1}"; }
 
-# Packages of the list that are not installed. Usage: missing_packages
+# Packages of the list that are not installed, of alternatives the first. Usage: missing_packages
 missing_packages() {
-  local package
-  while read -r package; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || printf '%s\n' "$package"
+  local line package
+  while read -r line; do
+    for package in ${line//|/ }; do
+      dpkg-query -W -f='${Status}' "$package" 2> /dev/null | grep -q 'ok installed' && continue 2
+    done
+    printf '%s\n' "${line%%|*}"
   done < <(grep -v '^#' "$root/scripts/packages.txt")
+}
+
+# Tools that are not in PATH.
+missing_tools() {
+  local tool
+  for tool in "${tools[@]}"; do command -v "$tool" > /dev/null || printf '%s ' "$tool"; done
 }
 
 # The first Python that has all modules: the one of the environment, then the distribution's.
@@ -34,7 +43,7 @@ find_python() {
 # Installs the missing packages of the list with apt, or says how and exits 3.
 install_packages() {
   command -v apt-get > /dev/null ||
-    fail "something is missing and there is no apt-get: install what scripts/packages.txt lists, or use spack.yaml" 3
+    fail "install what is missing: scripts/packages.txt lists all by Debian's names, spack.yaml by Spack's" 3
   local missing
   missing=$(missing_packages | tr '\n' ' ')
   [ -n "$missing" ] || return 0
@@ -50,30 +59,59 @@ install_packages() {
   fi
 }
 
-# Configures the release preset. Usage: configure LOG [cmake options]
+# Configures a preset. Usage: configure PRESET LOG [cmake options]
 configure() {
-  local log=$1 generator=()
+  local preset=$1 log=$2 generator=()
+  shift 2
+  [ -f "$root/build/$preset/CMakeCache.txt" ] || { command -v ninja > /dev/null && generator=(-G Ninja); }
+  (cd "$root" && cmake --preset "$preset" "${generator[@]}" "$@") > "$log" 2>&1
+}
+
+# What CMake says went wrong: its errors without its progress and warnings; without any, how its output ends.
+errors_of() {
+  local log=$1 errors
+  errors=$(awk '/^CMake Error/ { on = 1 } /^-- |^CMake (Deprecation )?Warning/ { on = 0 } on' "$log" | cat -s)
+  printf '%s\n' "${errors:-$(tail -n 20 "$log")}"
+}
+
+# Whether errors speak of something that is not on this machine, which a package may mend.
+speaks_of_missing() {
+  grep -qiE 'could not find|not found|unable to find|could be found|not a parallel build' <<< "$1"
+}
+
+# Configures; where CMake misses something and packages of the list are missing, installs them and configures again.
+# Usage: configure_or_install PRESET [cmake options]
+configure_or_install() {
+  local preset=$1 log errors
   shift
-  [ -f "$root/build/release/CMakeCache.txt" ] || { command -v ninja > /dev/null && generator=(-G Ninja); }
-  (cd "$root" && cmake --preset release "${generator[@]}" "$@") > "$log" 2>&1
+  log=$(mktemp)
+  if ! configure "$preset" "$log" "$@"; then
+    errors=$(errors_of "$log")
+    printf '%s\n' "$errors" >&2
+    { speaks_of_missing "$errors" && [ -n "$(missing_packages)" ]; } || fail "could not configure: see CMake's errors above" 3
+    install_packages
+    # What cmake did not find before it must look for again.
+    rm -f "$root/build/$preset/CMakeCache.txt"
+    configure "$preset" "$log" "$@" || {
+      errors_of "$log" >&2
+      fail "could not configure, though all packages are installed: see CMake's errors above" 3
+    }
+  fi
+  rm -f "$log"
 }
 
 # Installs what is missing, if anything is: where cmake finds all libraries and a Python has all modules (in a Spack
-# environment, for example) nothing is installed. Then builds. Usage: prepare [cmake options]
+# environment, for example) nothing is installed. Then builds. Usage: prepare PRESET [cmake options]
 prepare() {
-  local tool log ready=yes
-  log=$(mktemp)
-  for tool in "${tools[@]}"; do command -v "$tool" > /dev/null || ready=no; done
-  find_python > /dev/null || ready=no
-  if [ $ready = no ] || ! configure "$log" "$@"; then
+  local preset=$1 missing
+  if [ -n "$(missing_tools)" ] || ! find_python > /dev/null; then
     install_packages
-    # What cmake did not find before it must look for again.
-    rm -f "$root/build/release/CMakeCache.txt"
-    configure "$log" "$@" || { cat "$log" >&2; fail "could not configure" 3; }
+    missing=$(missing_tools)
+    [ -z "$missing" ] || fail "not in PATH, though all packages are installed: $missing" 3
   fi
-  rm -f "$log"
+  configure_or_install "$@"
   say "building"
-  cmake --build "$root/build/release" --parallel "$(nproc)" >&2 || fail "could not build"
+  cmake --build "$root/build/$preset" --parallel "$(nproc)" >&2 || fail "could not build"
   make_python_environment
 }
 
@@ -92,14 +130,6 @@ make_python_environment() {
     rm -rf "$root/build/python"
     "$base" -m venv --system-site-packages --without-pip "$root/build/python" || fail "could not make a Python environment" 3
   fi
-}
-
-# What Open MPI wants before it runs as root, and on fewer cores than ranks.
-export_mpi_environment() {
-  if [ "$(id -u)" -eq 0 ]; then
-    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-  fi
-  export OMPI_MCA_mpi_yield_when_idle=1
 }
 
 # Runs mpirun, or what becomes it; its status is 75 where SIGTERM or Ctrl-C ended it and the ranks could stop in order.

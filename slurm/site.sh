@@ -8,7 +8,7 @@ load_environment() { :; }
 # The program: an installed one, or the release build of this checkout.
 knowscale=${KNOWSCALE_BIN:-$KNOWSCALE_ROOT/build/release/knowscale}
 
-# How ranks are started; Open MPI wants srun to speak PMIx. When one rank ends badly, so do the others.
+# How ranks are started; Open MPI wants srun to speak PMIx, MPICH perhaps --mpi=pmi2. When one rank ends badly, so do the others.
 launch=(srun --mpi=pmix --cpu-bind=cores --kill-on-bad-exit=1)
 
 # Where results go; a file system that all nodes see.

@@ -29,7 +29,7 @@ class Threads {
   // Kernels call this on every thread after each block of keys or tile: what while_polling() asked for is then done by
   // the thread that made this object, for messages that go on only when MPI is called. It computes alone there.
   void poll() const {
-    if (!poll_ || polling_ || std::this_thread::get_id() != owner_) return;
+    if (!poll_ || std::this_thread::get_id() != owner_ || polling_) return;  // polling_ is the owner's to read, too
     polling_ = true;
     poll_();
     polling_ = false;

@@ -208,11 +208,12 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
 }
 
 CaseResult run_case(const Case& asked, const CaseContext& context, const Communicator& comm) {
-  const auto [c, exchange_seconds] = choose(asked, *context.ceilings);
-  CaseResult result = with_type_of(c.precision, [&, &c = c]<class T>(T) {
+  const Choice chosen = choose(asked, *context.ceilings);
+  const Case& c = chosen.c;
+  CaseResult result = with_type_of(c.precision, [&]<class T>(T) {
     return run_case<T>(c, context, comm, model_by_name<T>(c.model), backend_of<T>(c));
   });
-  result.exchange_predicted = exchange_seconds;
+  result.exchange_predicted = chosen.exchange_seconds;
   return result;
 }
 

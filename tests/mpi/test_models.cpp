@@ -68,8 +68,8 @@ void expect_near(const Matrix<double>& a, const Matrix<double>& b, double tolera
 TEST(KnowledgeModel, GivesTheSameOutputForEveryRankCountReductionKernelAndThreadCount) {
   for (const auto& [n, m] : {std::pair<std::int64_t, std::int64_t>{6, 1100}, {1, 3}, {3, 1}}) {
     Matrix<double> expected;  // of one rank by the reference
-    for_rank_counts([&, n = n, m = m](const Communicator& comm) {
-      Case c = attention_case(comm, n, m);
+    for_rank_counts([&, tokens = n, keys = m](const Communicator& comm) {
+      Case c = attention_case(comm, tokens, keys);
       for (const Kernel<double>& kernel : kernels<double>()) {
         for (const Reduction<double>& reduction : reductions<double>()) {
           for (c.threads = 1; c.threads <= 2; ++c.threads) {

@@ -15,11 +15,11 @@
 #include "kernels/simd/outer_product-inl.hpp"
 #include "kernels/simd/target-inl.hpp"
 
+#if KNOWSCALE_HAVE_DOT_OF_PAIRS  // around all: clang warns of pushed attributes that nothing takes
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-#if KNOWSCALE_HAVE_DOT_OF_PAIRS
 // c[i] += a[2 i] b[2 i] + a[2 i + 1] b[2 i + 1]. The instruction flushes subnormal numbers to zero.
 struct DotOfPairs {
   using A = Bf16;           // the first of a pair
@@ -35,7 +35,13 @@ struct DotOfPairs {
     return hn::LoadU(D(), reinterpret_cast<const float*>(b) + v * hn::Lanes(D()));
   }
   static HWY_INLINE void multiply_add(V a, V b, V& c) {
+#if defined(HWY_NATIVE_DOT_BF16)
+    const hn::Repartition<hwy::bfloat16_t, D> pairs;
+    V none = c;  // where the operation is no instruction it keeps a second sum here
+    c = hn::ReorderWidenMulAccumulate(D(), hn::BitCast(pairs, b), hn::BitCast(pairs, a), c, none);
+#else
     c.raw = _mm512_dpbf16_ps(c.raw, reinterpret_cast<__m512bh>(b.raw), reinterpret_cast<__m512bh>(a.raw));
+#endif
   }
 };
 
@@ -55,9 +61,9 @@ struct StorePairs {
     DotOfPairs::multiply_add(pairs, hn::BitCast(D(), ones), sum);
   }
 };
-#endif
 
 }  // namespace knowscale::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+#endif  // KNOWSCALE_HAVE_DOT_OF_PAIRS
 
 #endif  // KNOWSCALE_KERNELS_SIMD_DOT_OF_PAIRS_INL

@@ -150,7 +150,8 @@ std::size_t run_warp(std::span<Thread> warp, std::size_t& left) {
 void run_block(const std::function<void()>& kernel, std::size_t shared_bytes) {
   const auto count = static_cast<std::size_t>(place.threads.x * place.threads.y * place.threads.z);
   if (count % kLanes != 0) fail("a block of " + std::to_string(count) + " threads is not whole warps");
-  Block own;
+  const auto on_heap = std::make_unique<Block>();  // g++ 14 warns of a pointer in a global to what is on the stack
+  Block& own = *on_heap;
   own.threads.resize(count);
   own.warps.resize(count / kLanes);
   own.shared.assign(shared_bytes + 1024, 0xff);

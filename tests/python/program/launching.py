@@ -43,18 +43,11 @@ class Run:
 
 def environment(**extra: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("KNOWSCALE_", "SLURM_", "OMPI_COMM", "PMI"))}
-    return {
-        **kept,
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "OMPI_MCA_mpi_yield_when_idle": "1",
-        "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
-        **extra,
-    }
+    return {**kept, **extra}
 
 
 def command(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = (), program: Path = PROGRAM) -> list[str]:
-    launch = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] if ranks > 0 else []
+    launch = [str(ROOT / "scripts" / "launch.sh"), "--test", str(ranks)] if ranks > 0 else []
     return [*launch, *wrapper, str(program), *map(str, args)]
 
 
@@ -72,6 +65,10 @@ def start(folder: Path, *args: str | Path, ranks: int = 2) -> subprocess.Popen:
 
 
 def ranks_of(process):
-    """Process numbers of the program's ranks under this mpirun."""
-    found = subprocess.run(["ps", "-o", "pid=,comm=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True)
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if line.split()[1].startswith("knowscale")]
+    """Process numbers of the program's ranks under this launcher, whose children they are or grandchildren (MPICH)."""
+    listed = subprocess.run(["ps", "-e", "-o", "pid=,ppid=,comm="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in listed.splitlines()]
+    started = {process.pid}
+    for _ in range(2):
+        started |= {int(pid) for pid, parent, _ in rows if int(parent) in started}
+    return [int(pid) for pid, _, name in rows if int(pid) in started and name.startswith("knowscale")]
