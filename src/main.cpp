@@ -19,9 +19,7 @@ using namespace knowscale;
 int status_of(ExitStatus status) { return static_cast<int>(status); }
 
 // One line that names value and remedy, whatever was in the message.
-void print_error(const Error& error) {
-  print_err("knowscale: error: " + printable(error.what()) + "\n");
-}
+void print_error(const Error& error) { print_err("knowscale: error: " + printable(error.what()) + "\n"); }
 
 // From before MPI started, which sets variables of its own.
 struct Launch {

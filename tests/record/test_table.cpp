@@ -90,13 +90,15 @@ TEST(Table, WithTextsOfVariableLengthIsReadWhoeverWroteIt) {
     const hsize_t size = 1;
     const h5::Id space(H5Screate_simple(1, &size, nullptr), H5Sclose);
     const h5::Id label(H5Dcreate2(group, "label", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), H5Dclose);
+    const char* text = "short";
+    H5Dwrite(label, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &text);
     h5::write_text(label, "units", "");
     h5::write_text(label, "long_name", "");
     H5Adelete(group, "columns");
     h5::write_text(group, "columns", "label");
   });
   const h5::Id file = h5::open_read_only(path);
-  EXPECT_EQ(read_table(file, "things").column("label").values, ColumnValues(Texts{""}));
+  EXPECT_EQ(read_table(file, "things").column("label").values, ColumnValues(Texts{"short"}));
 }
 
 std::string refusal_of(const std::string& path) {

@@ -252,7 +252,7 @@ TEST(Overrides, ReachAStudyByItsDefaultNameAndByOneWithDots) {
 TEST(Overrides, AreToBlameForTheirOwnValues) {
   EXPECT_TRUE(refusal(kTwo, {"threads=many"}).starts_with("--set threads=many: threads = "))
       << refusal(kTwo, {"threads=many"});
-  EXPECT_TRUE(refusal(kTwo, {"n=1\nm=2"}).starts_with("--set n=1?m=2: n = "));
+  EXPECT_TRUE(refusal(kTwo, {"n=1\nm=2"}).starts_with("--set n=1\\nm=2: n = "));
   for (const char* value : {"", "many", "4294967297", "-1"}) {
     setenv("KNOWSCALE_THREADS", value, 1);
     EXPECT_TRUE(refusal(kTwo).starts_with("KNOWSCALE_THREADS: ")) << refusal(kTwo);
