@@ -36,6 +36,7 @@ int run_with_mpi(const Launch& launch, int argc, char** argv) {
   try {
     const Communicator world = Communicator::world();
     try {
+      if (world.size() == 1) parse_options(argc, argv);  // words that are wrong come before a world that is
       require_one_world(world.size(), launch.rank, launch.size);
       agree_on_launch(world, {argv, argv + argc});
       Options options;

@@ -4,9 +4,9 @@
 // stream does at once what is queued, and a kernel's threads are fibers (emulator.hpp).
 //
 // The environment decides what the emulated machine has:
-//   KNOWSCALE_EMULATED_DEVICES   devices (1)
-//   KNOWSCALE_EMULATED_MEMORY    bytes of memory of a device (1 GiB)
-//   KNOWSCALE_EMULATED_LAUNCHES  launches after which the device is lost (never)
+//   EMULATED_CUDA_DEVICES   devices (1)
+//   EMULATED_CUDA_MEMORY    bytes of memory of a device (1 GiB)
+//   EMULATED_CUDA_LAUNCHES  launches after which the device is lost (never)
 #pragma once
 
 #include <cmath>

@@ -38,11 +38,11 @@ struct Machine {
   std::mutex mutex;
   std::map<const unsigned char*, std::size_t> allocations;  // by first byte
   std::size_t allocated = 0;
-  std::int64_t launches_left = from_environment("KNOWSCALE_EMULATED_LAUNCHES", -1);  // < 0: any number
+  std::int64_t launches_left = from_environment("EMULATED_CUDA_LAUNCHES", -1);  // < 0: any number
   bool lost = false;
 
   std::size_t memory() const {
-    return static_cast<std::size_t>(from_environment("KNOWSCALE_EMULATED_MEMORY", std::int64_t{1} << 30));
+    return static_cast<std::size_t>(from_environment("EMULATED_CUDA_MEMORY", std::int64_t{1} << 30));
   }
 };
 
@@ -118,7 +118,7 @@ const char* cudaGetErrorString(cudaError_t error) {
 cudaError_t cudaGetLastError() { return state(); }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = static_cast<int>(from_environment("KNOWSCALE_EMULATED_DEVICES", 1));
+  *count = static_cast<int>(from_environment("EMULATED_CUDA_DEVICES", 1));
   return *count == 0 ? cudaErrorNoDevice : cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) {

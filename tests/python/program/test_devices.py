@@ -39,7 +39,7 @@ def emulated(knowscale, tmp_path):
     (tmp_path / "device.toml").write_text(CAMPAIGN)
 
     def run(*args, ranks=2, devices=2, **extra):
-        return knowscale(*args, ranks=ranks, program=EMULATED, KNOWSCALE_EMULATED_DEVICES=str(devices), **extra)
+        return knowscale(*args, ranks=ranks, program=EMULATED, EMULATED_CUDA_DEVICES=str(devices), **extra)
 
     return run
 
@@ -127,13 +127,13 @@ def test_what_cannot_be_is_refused_in_one_line(emulated, name):
 
 
 def test_a_shard_that_does_not_fit_the_device_is_estimated_and_refused(emulated):
-    done = emulated("run", "device.toml", "-o", "out.h5", "--set", "m=200000", KNOWSCALE_EMULATED_MEMORY=str(32 << 20))
+    done = emulated("run", "device.toml", "-o", "out.h5", "--set", "m=200000", EMULATED_CUDA_MEMORY=str(32 << 20))
     assert done.status == 3 and len(done.errors) == 1
     assert "GiB of device" in done.errors[0] and "use a smaller m" in done.errors[0]
 
 
 def test_a_lost_device_ends_the_run_and_keeps_finished_cases(emulated, tmp_path):
-    done = emulated("run", "device.toml", "-o", "out.h5", "--ranks", "1", ranks=1, KNOWSCALE_EMULATED_LAUNCHES="400")
+    done = emulated("run", "device.toml", "-o", "out.h5", "--ranks", "1", ranks=1, EMULATED_CUDA_LAUNCHES="400")
     assert done.status == 3 and len(done.errors) == 1
     assert LOST.search(done.errors[0])
     finished = len(list((tmp_path / "out.h5.parts").glob("case*.h5")))
@@ -144,7 +144,7 @@ def test_a_lost_device_ends_the_run_and_keeps_finished_cases(emulated, tmp_path)
 
 
 def test_a_device_lost_on_one_rank_ends_all(emulated):
-    lost = ("sh", "-c", '[ "$OMPI_COMM_WORLD_RANK" = 1 ] && export KNOWSCALE_EMULATED_LAUNCHES=300; exec "$@"', "sh")
+    lost = ("sh", "-c", '[ "$OMPI_COMM_WORLD_RANK" = 1 ] && export EMULATED_CUDA_LAUNCHES=300; exec "$@"', "sh")
     done = emulated("run", "device.toml", "-o", "out.h5", wrapper=lost)
     assert done.status == 3
     assert len(done.errors) == 1 and LOST.search(done.errors[0])

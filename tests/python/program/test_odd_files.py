@@ -245,7 +245,7 @@ def test_the_recipe_for_own_vectors_makes_a_knowledge_set(read, tmp_path):
 
 def run(knowscale, path, *more, ranks=2, **extra):
     (path.parent / "odd.toml").write_text(
-        '[timing]\nmin_repetitions = 3\nmax_seconds = 0.05\n[[study]]\nname = "s\\u001b[31m"\nmodel = "knowledge"\n'
+        '[timing]\nmin_repetitions = 3\nmax_seconds = 0.05\n[[study]]\nname = "s"\nmodel = "knowledge"\n'
         f'n = 8\nm = "all"\nknowledge = "{path}"\nranks = {ranks}\n'
     )
     return knowscale("run", "odd.toml", "-o", "out.h5", *more, ranks=ranks, **extra)

@@ -66,7 +66,7 @@ def test_verify_ends_well_though_its_reader_leaves(tmp_path):
 def test_an_error_is_one_line_whatever_is_in_it(tmp_path):
     status, _, err = shell(tmp_path, "$P info $'two\\nlines\\e[2J.h5'")
     assert status == 3
-    assert len(err.splitlines()) == 1 and "two\\nlines\\x1b[2J.h5: No such file" in err
+    assert len(err.splitlines()) == 1 and "two\\nlines\\x1B[2J.h5: No such file" in err
 
 
 RANKS = [{"SLURM_PROCID": "3", "SLURM_STEP_NUM_TASKS": "4"}, {"PMI_RANK": "1"}, {"OMPI_COMM_WORLD_RANK": "2"}]
