@@ -108,9 +108,12 @@ std::string why_untold(const Case& c, const Expected& expected) {
   const std::int64_t samples = expected.rows.rows(), told = told_rows(expected);
   const double most =
       with_type_of(c.precision, []<class T>(T) -> double { return std::numeric_limits<Accumulator<T>>::max(); });
-  if (!(expected.largest_score <= most)) {
-    return fmt::format("scores of up to {:.2g} do not fit sums of {:.2g} at most: take a smaller scale{}",
-                       expected.largest_score, most, c.precision == Precision::f64 ? "" : ", or f64");
+  // Kernels sum products unscaled, or scaled to powers of 2.
+  const double largest = expected.largest_score * std::max(1 / std::log(2.0), c.scale > 0 ? 1 / c.scale : 0);
+  if (!(largest <= most)) {
+    return fmt::format(
+        "products of queries and keys of up to {:.2g} do not fit sums of {:.2g} at most: scale the vectors{}", largest,
+        most, c.precision == Precision::f64 ? "" : ", or take f64");
   }
   if (2 * told >= samples) return "";
   return fmt::format(

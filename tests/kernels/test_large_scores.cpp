@@ -3,7 +3,6 @@
 // another rounding of them; what must hold is that the weights are those of scores which are each within their
 // rounding.
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +12,7 @@
 
 #include "core/random.hpp"
 #include "kernels/attention.hpp"
+#include "kernels/every_target.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -93,16 +93,6 @@ std::int64_t expect_rows_in_hulls(const Kernel<T>& kernel, const Inputs<T>& in, 
     }
   }
   return clear;
-}
-
-template <class Body>
-void for_every_target(const Body& body) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    SCOPED_TRACE(hwy::TargetName(target));
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
 }
 
 template <class T>

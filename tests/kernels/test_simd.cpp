@@ -2,7 +2,6 @@
 // Kernel `simd` on every instruction set that this machine runs, against `reference`: all formats, odd sizes, masks,
 // tile sizes, and numbers chosen to hurt.
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <algorithm>
 #include <bit>
@@ -15,6 +14,7 @@
 #include "kernels/attention.hpp"
 #include "kernels/simd/attention.hpp"
 #include "kernels/simd/stream.hpp"
+#include "kernels/every_target.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -88,16 +88,6 @@ double tolerance(double largest_score) {
   if (std::is_same_v<T, double>) return 2e-14 * (1 + largest_score);
   const double weights = std::is_same_v<T, Bf16> ? 2e-2 : 0;  // are rounded to 2^-9, values reach 4
   return weights + 1e-6 * (2 + largest_score);
-}
-
-template <class Body>
-void for_every_target(const Body& body) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    SCOPED_TRACE(hwy::TargetName(target));
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
 }
 
 // Calls body(T{}, name) for every format.

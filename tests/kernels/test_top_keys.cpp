@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The keys that queries attend to most, against a plain sort of all scores, on every instruction set: all formats, odd
 // sizes, ties, shards, and scores chosen to hurt.
+#include "kernels/every_target.hpp"
 #include "kernels/threads.hpp"
 #include "kernels/top_keys.hpp"
 
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <algorithm>
 #include <bit>
@@ -125,16 +125,6 @@ void expect_keys(const TopKeys& found, const TopKeys& expected, double tolerance
 void expect_same_bits(const TopKeys& found, const TopKeys& expected) {
   expect_keys(found, expected, 0);
   for (std::size_t row = 0; row < expected.lse.size(); ++row) ASSERT_EQ(found.lse[row], expected.lse[row]) << row;
-}
-
-template <class Body>
-void for_every_target(const Body& body) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    SCOPED_TRACE(hwy::TargetName(target));
-    body();
-  }
-  hwy::SetSupportedTargetsForTest(0);
 }
 
 // Calls body(T{}) for every format.
