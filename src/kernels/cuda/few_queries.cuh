@@ -131,12 +131,12 @@ struct FewQueries {
       float merged = 0;
 #pragma unroll
       for (int warp = 0; warp < Shape::kWarps; ++warp) {
-        const float weight = exp2_approximate((at(warp, row, ValueDim + 1) - base) * task.scale_log2);
+        const float weight = exp2_approximate(at(warp, row, ValueDim + 1) - base);
         merged = fmaf(weight, at(warp, row, column == task.value_dim ? ValueDim : column), merged);
       }
       float* out = out_row(task, split, kv_head, row);
       out[column] = merged;
-      if (column == task.value_dim) out[column + 1] = State::natural(reference, task.scale_log2);
+      if (column == task.value_dim) out[column + 1] = State::natural(reference);
     }
   }
 };

@@ -25,7 +25,7 @@ struct WarpAttention {
 
   WarpTile<RowTiles, ValueDim> sums;
   float total[RowTiles][2];      // of this lane's columns alone until finish()
-  float reference[RowTiles][2];  // the largest product so far, not scaled: what weights are relative to
+  float reference[RowTiles][2];  // the largest score so far, in powers of 2: what weights are relative to
 
   __device__ __forceinline__ void clear() {
 #pragma unroll
@@ -63,9 +63,7 @@ struct WarpAttention {
   }
 
   // What the state says that weights are relative to, in natural units.
-  __device__ __forceinline__ static float natural(float reference, float scale_log2) {
-    return (reference * scale_log2 - kHeadroom<T>) * kLog2;
-  }
+  __device__ __forceinline__ static float natural(float reference) { return (reference - kHeadroom<T>) * kLog2; }
 
   // Sums `total` over the lanes that share a row.
   __device__ __forceinline__ void finish() {
@@ -118,32 +116,36 @@ struct WarpAttention {
         float highest = kNothing;
 #pragma unroll
         for (int c = 0; c < Keys / 8; ++c) {
-          highest = fmaxf(highest, fmaxf(scores[tile][c][2 * half], scores[tile][c][2 * half + 1]));
+#pragma unroll
+          for (int i = 0; i < 2; ++i) {
+            // Before the difference is taken, which is 0 for the largest then, however large scores are.
+            scores[tile][c][2 * half + i] *= scale_log2;
+            highest = fmaxf(highest, scores[tile][c][2 * half + i]);
+          }
         }
         highest = fmaxf(highest, shuffle_xor(highest, 1));
         highest = fmaxf(highest, shuffle_xor(highest, 2));
         const float before = reference[tile][half];
         const float after = fmaxf(before, highest);
         const float base = after == kNothing ? 0.0f : after;  // no key seen yet: all weights are 0
-        const float correction = exp2_approximate((before - base) * scale_log2);
+        const float correction = exp2_approximate(before - base);
         reference[tile][half] = after;
-        float sum = 0;
+        total[tile][half] *= correction;
+#pragma unroll
+        for (int c = 0; c < ValueDim / 8; ++c) {
+          sums[tile][c][2 * half] *= correction;
+          sums[tile][c][2 * half + 1] *= correction;
+        }
 #pragma unroll
         for (int c = 0; c < Keys / 8; ++c) {
 #pragma unroll
           for (int i = 0; i < 2; ++i) {
             float& score = scores[tile][c][2 * half + i];
-            // Scaled after the difference, which is 0 for the largest however large scores are: of scaled ones, the
-            // rounding of either side is more than numbers hold from 2^31 on.
-            score = exp2_approximate(fmaf(score - base, scale_log2, kHeadroom<T>));
-            sum += score;
+            score -= base;
+            if constexpr (kHeadroom<T> != 0) score += kHeadroom<T>;
+            score = exp2_approximate(score);
+            total[tile][half] += score;
           }
-        }
-        total[tile][half] = fmaf(total[tile][half], correction, sum);
-#pragma unroll
-        for (int c = 0; c < ValueDim / 8; ++c) {
-          sums[tile][c][2 * half] *= correction;
-          sums[tile][c][2 * half + 1] *= correction;
         }
       }
     }
