@@ -136,7 +136,7 @@ struct FewQueries {
       }
       float* out = out_row(task, split, kv_head, row);
       out[column] = merged;
-      if (column == task.value_dim) out[column + 1] = State::natural(reference);
+      if (column == task.value_dim) out[column + 1] = reference * kLog2;
     }
   }
 };

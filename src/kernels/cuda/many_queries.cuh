@@ -115,7 +115,7 @@ struct ManyQueries {
         }
         if (t != 0) continue;
         out[task.value_dim] = state.total[tile][half];
-        out[task.value_dim + 1] = State::natural(state.reference[tile][half]);
+        out[task.value_dim + 1] = state.reference[tile][half] * kLog2;
       }
     }
   }

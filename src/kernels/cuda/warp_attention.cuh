@@ -25,7 +25,7 @@ struct WarpAttention {
 
   WarpTile<RowTiles, ValueDim> sums;
   float total[RowTiles][2];      // of this lane's columns alone until finish()
-  float reference[RowTiles][2];  // the largest score so far, in powers of 2: what weights are relative to
+  float reference[RowTiles][2];  // log2 of what weights are relative to
 
   __device__ __forceinline__ void clear() {
 #pragma unroll
@@ -61,9 +61,6 @@ struct WarpAttention {
     weights_of(task.scale_log2, scores);
     Products::template weigh<ValueDim, RowTiles, Keys>(scores, v, sums);
   }
-
-  // What the state says that weights are relative to, in natural units.
-  __device__ __forceinline__ static float natural(float reference) { return (reference - kHeadroom<T>) * kLog2; }
 
   // Sums `total` over the lanes that share a row.
   __device__ __forceinline__ void finish() {
@@ -116,36 +113,30 @@ struct WarpAttention {
         float highest = kNothing;
 #pragma unroll
         for (int c = 0; c < Keys / 8; ++c) {
-#pragma unroll
-          for (int i = 0; i < 2; ++i) {
-            // Before the difference is taken, which is 0 for the largest then, however large scores are.
-            scores[tile][c][2 * half + i] *= scale_log2;
-            highest = fmaxf(highest, scores[tile][c][2 * half + i]);
-          }
+          highest = fmaxf(highest, fmaxf(scores[tile][c][2 * half], scores[tile][c][2 * half + 1]));
         }
         highest = fmaxf(highest, shuffle_xor(highest, 1));
         highest = fmaxf(highest, shuffle_xor(highest, 2));
         const float before = reference[tile][half];
-        const float after = fmaxf(before, highest);
+        const float after = fmaxf(before, highest * scale_log2 - kHeadroom<T>);
         const float base = after == kNothing ? 0.0f : after;  // no key seen yet: all weights are 0
         const float correction = exp2_approximate(before - base);
         reference[tile][half] = after;
-        total[tile][half] *= correction;
-#pragma unroll
-        for (int c = 0; c < ValueDim / 8; ++c) {
-          sums[tile][c][2 * half] *= correction;
-          sums[tile][c][2 * half + 1] *= correction;
-        }
+        float sum = 0;
 #pragma unroll
         for (int c = 0; c < Keys / 8; ++c) {
 #pragma unroll
           for (int i = 0; i < 2; ++i) {
             float& score = scores[tile][c][2 * half + i];
-            score -= base;
-            if constexpr (kHeadroom<T> != 0) score += kHeadroom<T>;
-            score = exp2_approximate(score);
-            total[tile][half] += score;
+            score = exp2_approximate(fmaf(score, scale_log2, -base));
+            sum += score;
           }
+        }
+        total[tile][half] = fmaf(total[tile][half], correction, sum);
+#pragma unroll
+        for (int c = 0; c < ValueDim / 8; ++c) {
+          sums[tile][c][2 * half] *= correction;
+          sums[tile][c][2 * half + 1] *= correction;
         }
       }
     }
