@@ -13,7 +13,7 @@ SUITE is what debootstrap knows: bookworm, trixie, ... COMMAND is a line for sh,
 is not tried. The folder stays, with what was installed and built: the next call takes HEAD as it is then. A second
 compiler or MPI wants a folder of its own:
 
-  scripts/try_distribution.sh -d /tmp/clang trixie 'apt-get install -y clang-19 && CXX=clang++-19 ./test.sh'
+  scripts/try_distribution.sh -d /tmp/clang trixie 'apt-get update && apt-get install -y clang-19 && CXX=clang++-19 ./test.sh'
 
   -d DIR     the folder of the system (default: SUITE in ${XDG_CACHE_HOME:-~/.cache}/knowscale/distributions); some
              4 GB; to start anew, remove it
@@ -72,7 +72,7 @@ make_system() {
 
 # The clone inside: HEAD, with what was built there before.
 clone_head() {
-  local clone=$folder/root/knowscale
+  local clone=$folder/srv/knowscale
   [ -d "$clone/.git" ] || git clone --quiet --no-hardlinks --no-checkout "$root" "$clone"
   git -C "$clone" fetch --quiet "$root" HEAD
   git -C "$clone" checkout --quiet --force --detach FETCH_HEAD
@@ -84,10 +84,10 @@ inside='
   mount -t proc proc "$1/proc"
   mount --rbind /sys "$1/sys"
   mount --rbind /dev "$1/dev"
-  exec chroot "$1" /usr/bin/env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+  exec chroot "$1" /usr/bin/env -i HOME=/srv PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
     LANG=C.UTF-8 TERM="${TERM:-dumb}" DEBIAN_FRONTEND=noninteractive ${CC:+"CC=$CC"} ${CXX:+"CXX=$CXX"} \
     ${CMAKE_CXX_COMPILER_LAUNCHER:+"CMAKE_CXX_COMPILER_LAUNCHER=$CMAKE_CXX_COMPILER_LAUNCHER"} \
-    ${http_proxy:+"http_proxy=$http_proxy"} sh -c "cd /root/knowscale && $2"'
+    ${http_proxy:+"http_proxy=$http_proxy"} sh -c "cd /srv/knowscale && $2"'
 in_system() {
   setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --propagation private -- \
     sh -ec "$inside" sh "$folder" "$1"
