@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Compiled once for each instruction set that Highway knows for this compiler; chosen at run time.
-#include "kernels/simd/stream.hpp"
+// What one thread does with keys of one format, for the instruction set that this is compiled for: which of the ways past
+// them its queries take. A format is a file (stream_f32.cpp, ...), so that they compile beside each other. Included again
+// for every target.
+// NOLINTNEXTLINE: toggled include guard
+#if defined(KNOWSCALE_KERNELS_SIMD_STREAM_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef KNOWSCALE_KERNELS_SIMD_STREAM_INL
+#undef KNOWSCALE_KERNELS_SIMD_STREAM_INL
+#else
+#define KNOWSCALE_KERNELS_SIMD_STREAM_INL
+#endif
 
-#include "kernels/simd/attention.hpp"
-
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/simd/stream.cpp"
-#include <hwy/foreach_target.h>
-// Must come after foreach_target.h.
 #include <hwy/highway.h>
 
+#include "kernels/simd/attention.hpp"
+#include "kernels/simd/stream.hpp"
 #if HWY_TARGET != HWY_SCALAR  // which has no 128-bit blocks
 #include "kernels/simd/few_queries-inl.hpp"
 #endif
@@ -94,47 +98,7 @@ void choose(const Stream<T>& stream) {
   stream_past_many<2>(stream);
 }
 
-void run_f32(const Stream<float>& stream) { choose(stream); }
-void run_f64(const Stream<double>& stream) { choose(stream); }
-void run_bf16(const Stream<Bf16>& stream) { choose(stream); }
-void run_f16(const Stream<F16>& stream) { choose(stream); }
-
 }  // namespace knowscale::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
-#if HWY_ONCE
-namespace knowscale::simd {
-
-HWY_EXPORT(run_f32);
-HWY_EXPORT(run_f64);
-HWY_EXPORT(run_bf16);
-HWY_EXPORT(run_f16);
-
-template <>
-void run(const Stream<float>& stream) {
-  HWY_DYNAMIC_DISPATCH(run_f32)(stream);
-}
-template <>
-void run(const Stream<double>& stream) {
-  HWY_DYNAMIC_DISPATCH(run_f64)(stream);
-}
-template <>
-void run(const Stream<Bf16>& stream) {
-  HWY_DYNAMIC_DISPATCH(run_bf16)(stream);
-}
-template <>
-void run(const Stream<F16>& stream) {
-  HWY_DYNAMIC_DISPATCH(run_f16)(stream);
-}
-
-bool has_dot_of_pairs() {
-#if HWY_ARCH_X86
-  static const bool has = __builtin_cpu_supports("avx512bf16") != 0;
-  return has && (hwy::SupportedTargets() & HWY_AVX3) != 0;
-#else
-  return false;
-#endif
-}
-
-}  // namespace knowscale::simd
-#endif  // HWY_ONCE
+#endif  // KNOWSCALE_KERNELS_SIMD_STREAM_INL

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Keys and values in f64. Compiled once for each instruction set that Highway knows for this compiler; chosen at run time.
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/stream_f64.cpp"
+#include <hwy/foreach_target.h>
+// Must come after foreach_target.h.
+#include "kernels/simd/stream-inl.hpp"
+
+KNOWSCALE_BEFORE_NAMESPACE();
+namespace knowscale::simd::HWY_NAMESPACE {
+
+void run_f64(const Stream<double>& stream) { choose(stream); }
+
+}  // namespace knowscale::simd::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace knowscale::simd {
+
+HWY_EXPORT(run_f64);
+
+template <>
+void run(const Stream<double>& stream) {
+  HWY_DYNAMIC_DISPATCH(run_f64)(stream);
+}
+
+}  // namespace knowscale::simd
+#endif  // HWY_ONCE
