@@ -14,10 +14,10 @@ import h5py
 import numpy as np
 import pandas as pd
 
-from . import machines
+from . import machines, roles
 from .printable import printable
 
-SCHEMA_VERSION = 5
+SCHEMAS = (5, 6)  # that are read: 6 has the roles of columns
 KINDS = {"whole number": "iu", "number": "iuf"}  # as numpy calls them
 # The columns that are read, by table; others are carried along.
 COLUMNS = {
@@ -107,6 +107,13 @@ def read_column(path: Path, name: str, dataset: object) -> np.ndarray | list[str
     return [printable(v) for v in values] if h5py.check_string_dtype(dataset.dtype) else values
 
 
+def read_roles(group: h5py.Group) -> dict[str, str]:
+    """What columns are for, in the table's order; none where the file does not say."""
+    order = printable(group.attrs.get("columns", b"")).split()
+    texts = {name: printable(data.attrs["role"]) for name, data in group.items() if "role" in data.attrs}
+    return {name: texts[name] for name in order if name in texts}
+
+
 def require_columns(path: Path, name: str, table: pd.DataFrame) -> None:
     for kind, columns in COLUMNS[name].items():
         for column in columns.split():
@@ -155,11 +162,11 @@ def require_result(path: Path, file: h5py.File) -> None:
     version = file.attrs.get("schema_version")
     result = version is not None and "cases" in file and "campaign" in file.attrs
     require(result, path, "is no knowscale result", "give a file that knowscale run wrote")
-    same = np.ndim(version) == 0 and version == SCHEMA_VERSION
+    known = np.ndim(version) == 0 and version in SCHEMAS
     writer = file.attrs.get("knowscale_version", b"")
     whose = f" of knowscale {printable(writer)}" if isinstance(writer, (bytes, str)) and writer else ""
     shown = f"{version}" if np.ndim(version) == 0 else "that is no number"
-    require(same, path, f"has schema {shown}, this analysis reads {SCHEMA_VERSION}", f"use the analysis{whose} that wrote it")
+    require(known, path, f"has schema {shown}, this analysis reads {SCHEMAS[0]} to {SCHEMAS[-1]}", f"use the analysis{whose} that wrote it")
 
 
 @contextmanager
@@ -177,6 +184,8 @@ def load(path: Path) -> Result:
         require(isinstance(campaign, (bytes, str)), path, "its campaign has no name")
         launches = machines.names(*of_measured(tables))
         tables["cases"]["machine"] = [launches.get(launch, "") for launch in tables["cases"]["launch"]]
+        if found := read_roles(file["cases"]):
+            tables["cases"].attrs[roles.ROLES] = found
         return Result(path, printable(campaign), tables)
 
 

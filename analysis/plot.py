@@ -23,7 +23,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullFormatter
 
-from . import scaling
+from . import roles, scaling
 from .printable import distinct, escaped, short
 
 # Okabe & Ito: told apart with every common colour vision; markers and dashes say the same once more.
@@ -172,8 +172,11 @@ def rank_axis(axes: Axes, ranks: pd.Series) -> None:
 
 def series_of(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """(label, rows) for each series, in the order of the file."""
-    groups = table.groupby(scaling.SERIES, sort=False)
-    return [(scaling.series_label(rows.iloc[0]), rows.sort_values("ranks")) for _, rows in groups]
+    names = scaling.series(table)
+    groups = [rows for _, rows in table.groupby(names, sort=False)]
+    first = pd.DataFrame([rows.iloc[0] for rows in groups])
+    labels = roles.told_apart([scaling.series_label(row) for _, row in first.iterrows()], first, names)
+    return [(label, rows.sort_values("ranks")) for label, rows in zip(labels, groups)]
 
 
 def panels_of(table: pd.DataFrame, same: list[str], lines: list[str], apart: str) -> list[pd.DataFrame]:

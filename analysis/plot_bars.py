@@ -9,22 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from . import scaling
+from . import roles, scaling
 from .plot import COLOURS, MOST_BARS, Page, finish, pages, ranks_text, seconds_text
 
 SPLIT = {"compute": "#0072B2", "copy": "#56B4E9", "exchange": "#D55E00", "wait": "#BBBBBB"}  # copy: to and from devices
 ORDER = ["study", "machine", "model", "m", "precision", "reduction", "ranks", "case"]
-MORE = ["n", "d", "batch", "heads", "kv_heads", "hidden", "lengths", "knowledge", "scale", "case"]  # that may tell cases apart
 
 
 def case_labels(table: pd.DataFrame) -> pd.Series:
     """What tells the cases apart: study, series, m and ranks, and more only where that leaves several alike."""
     words = [f"{scaling.study_label(row)}: {scaling.series_label(row)}, m = {row['m']:,}, {ranks_text(row['ranks'])}" for _, row in table.iterrows()]
-    labels = pd.Series(words, index=table.index, dtype=object)
-    for name in MORE:
-        if labels.duplicated().any() and table[name].nunique() > 1:
-            labels += f", {name} = " + table[name].astype(str)
-    return labels
+    names = [*roles.columns(table, "problem", "model", "method", "exchange", "place"), "case"]
+    return pd.Series(roles.told_apart(words, table, names), index=table.index, dtype=object)
 
 
 def bar_pages(table: pd.DataFrame) -> Iterator[tuple[pd.DataFrame, str, str]]:

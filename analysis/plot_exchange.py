@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from . import reductions
+from . import reductions, roles
 from .plot import COLOURS, LEGEND_BELOW, MARKERS, MOST_BARS, MOST_LINES, MOST_PANELS, Page, finish, interval, pages, panels, set_title, style, time_axis
 
 BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB"]
@@ -140,7 +140,8 @@ def draw_contest(axes: Axes, contest: pd.DataFrame, order: list[str], limits: tu
 
 def overlap_labels(table: pd.DataFrame) -> list[str]:
     """Each row's reduction, and what of it differs between rows."""
-    several = [name for name in ("study", "kernel", "precision", "n", "m", "d", "heads", "batch", "threads", "ranks", "machine") if table[name].nunique() > 1]
+    names = roles.columns(table, "problem", "model", "method", "place", but=("tokens",))
+    several = [name for name in names if table[name].nunique() > 1]
     notes = [", ".join(f"{name} = {row[name]:,}" if isinstance(row[name], int) else row[name] for name in several) for _, row in table.iterrows()]
     return [f"{label} ({note})" if note else label for label, note in zip(table["label"], notes)]
 

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from . import scaling
+from . import roles, scaling
 from .plot import LEGEND_BELOW, MOST_NOTES, MOST_PANELS, Page, at_most, base_note, finish, interval, pages, panels, panels_of, rank_axis, ranks_text, series_of, set_title, spread, style, time_axis  # fmt: skip
 
 NOTE = 0.042  # of a panel's height, a line
@@ -17,10 +17,10 @@ NOTE = 0.042  # of a panel's height, a line
 def strong(cases: pd.DataFrame, samples: pd.DataFrame, machine: list[str]) -> Iterator[Page]:
     """Speed-up over the best one-rank time, with the ideal line, intervals and raw samples."""
     table = scaling.strong_scaling(cases)
-    table = table[table.groupby(scaling.PROBLEM + ["m", "model"])["ranks"].transform("nunique") > 1]
+    table = table[table.groupby(scaling.problem(table) + roles.columns(table, "model"))["ranks"].transform("nunique") > 1]
     if table.empty:
         return
-    problems = panels_of(table, [*scaling.SHAPE, "m", "precision"], scaling.SERIES, "model")
+    problems = panels_of(table, [*scaling.problem(table), "precision"], scaling.series(table), "model")
     for shown, words, left_out in pages(problems, MOST_PANELS, "panels"):
         figure, all_axes = panels(len(shown), 5.0)
         for axes, problem in zip(all_axes, shown):
@@ -46,11 +46,11 @@ def draw_speedup(axes: Axes, problem: pd.DataFrame, samples: pd.DataFrame) -> No
 def efficiency(cases: pd.DataFrame, samples: pd.DataFrame, machine: list[str]) -> Iterator[Page]:
     """Parallel efficiency of strong scaling: speed-up over ranks."""
     table = scaling.strong_scaling(cases)
-    table = table[table.groupby(scaling.PROBLEM + ["m", "model"])["ranks"].transform("nunique") > 1]
+    table = table[table.groupby(scaling.problem(table) + roles.columns(table, "model"))["ranks"].transform("nunique") > 1]
     if table.empty:
         return
     table = table.assign(efficiency_low=table["speedup_low"] / table["ranks"], efficiency_high=table["speedup_high"] / table["ranks"])
-    problems = panels_of(table, [*scaling.SHAPE, "m", "precision"], scaling.SERIES, "model")
+    problems = panels_of(table, [*scaling.problem(table), "precision"], scaling.series(table), "model")
     for shown, words, left_out in pages(problems, MOST_PANELS, "panels"):
         figure, all_axes = panels(len(shown))
         for axes, problem in zip(all_axes, shown):
@@ -84,7 +84,7 @@ def weak(cases: pd.DataFrame, samples: pd.DataFrame, machine: list[str]) -> Iter
     table = scaling.weak_scaling(cases)
     if table.empty or table["ranks"].nunique() < 2:
         return
-    problems = panels_of(table, [*scaling.SHAPE, "share", "precision"], scaling.SERIES, "model")
+    problems = panels_of(table, [*scaling.problem(table, "m"), "share", "precision"], scaling.series(table), "model")
     for shown, words, left_out in pages(problems, MOST_PANELS, "panels"):
         figure, all_axes = panels(len(shown))
         for axes, problem in zip(all_axes, shown):
@@ -122,8 +122,8 @@ def growth(cases: pd.DataFrame, machine: list[str]) -> Iterator[Page]:
     table = scaling.growth(cases)
     if table.empty:
         return
-    line = [*scaling.SERIES, "ranks"]
-    problems = panels_of(table, [*scaling.SHAPE, "precision"], line, "ranks")
+    line = [*scaling.series(table), "ranks"]
+    problems = panels_of(table, [*scaling.problem(table, "m"), "precision"], line, "ranks")
     for shown, words, left_out in pages(problems, MOST_PANELS, "panels"):
         figure, all_axes = panels(len(shown), 5.6)
         figure.set_size_inches(max(figure.get_size_inches()[0], 7.6), figure.get_size_inches()[1])

@@ -10,7 +10,7 @@ not those where "auto" chose, for they repeat another.
 import numpy as np
 import pandas as pd
 
-from . import scaling
+from . import roles, scaling
 
 NATURAL = {  # where a reduction leaves the result, unless placement says otherwise
     **dict.fromkeys(["packed", "two_phase", "tree", "hierarchical", "reproducible"], "replicated"),
@@ -18,13 +18,23 @@ NATURAL = {  # where a reduction leaves the result, unless placement says otherw
 }
 MOVED = {"replicated": "gathered", "sharded": "sliced"}  # to lie so
 STATE_NUMBER = {"f32": 4, "bf16": 4, "f16": 4, "f64": 8}  # w, bytes
-MODEL = ["model", "causal", "sequence"]
-PROBLEM = ["machine", "study", "knowledge", *MODEL, "kernel", "precision", "m", "d", "heads", "kv_heads", "batch", "lengths", "scale"]
-CONTEST = [*PROBLEM, "scaling", "threads", "query_block", "key_block", "ranks", "result"]
-VARIANTS = {"query_tile": "tiles of", "chunk": "chunks of", "node_size": "nodes of"}
-SERIES = [*CONTEST, "reduction", *VARIANTS]
+VARIANTS = {"query_tile": "tiles of", "chunk": "chunks of", "node_size": "nodes of", "transport": "by"}  # in labels
 FEWEST_SIZES = 3
 FEWEST_SAMPLES = 6  # fewer bound no median with 95 %
+
+
+def contest_columns(table: pd.DataFrame) -> list[str]:
+    """The columns that cases of a contest have in common."""
+    return [*roles.columns(table, "problem", "model", "method", "place", but=("n", "tokens")), "result"]
+
+
+def option_columns(table: pd.DataFrame, *but: str) -> list[str]:
+    """Those that a reduction is told, but for what `result` says of it and overlap."""
+    return roles.columns(table, "exchange", but=("reduction", "placement", "overlap", *but))
+
+
+def series_columns(table: pd.DataFrame) -> list[str]:
+    return [*contest_columns(table), "reduction", *option_columns(table)]
 
 
 def state_bytes(cases: pd.DataFrame) -> pd.Series:
@@ -40,13 +50,14 @@ def result_placement(cases: pd.DataFrame) -> pd.Series:
 
 def labels(cases: pd.DataFrame) -> list[str]:
     """The reduction, what moves its result, and those of its options that differ among these cases."""
-    several = cases.groupby("reduction")[list(VARIANTS)].nunique() > 1
+    variants = option_columns(cases)
+    several = cases.groupby("reduction")[variants].nunique() > 1
     texts = []
     for _, row in cases.iterrows():
         words = [row["reduction"]]
         if row["result"] != NATURAL[row["reduction"]]:
             words.append(MOVED[row["result"]])
-        words += [f"{many} {row[name]}" for name, many in VARIANTS.items() if several.loc[row["reduction"], name]]
+        words += [f"{VARIANTS.get(name, name)} {row[name]}" for name in variants if several.loc[row["reduction"], name]]
         texts.append(", ".join(words))
     return texts
 
@@ -77,7 +88,7 @@ def exchange(cases: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     """
     chosen = comparable(cases)
     chosen = chosen[chosen["overlap"] == "no"]
-    chosen = chosen[chosen.groupby(CONTEST)["state"].transform("nunique") >= FEWEST_SIZES]
+    chosen = chosen[chosen.groupby(contest_columns(chosen))["state"].transform("nunique") >= FEWEST_SIZES]
     if chosen.empty or "exchange" not in samples:
         return pd.DataFrame(columns=[*chosen.columns, "label", "exchange_low", "exchange_high", "measured"])
     of_case = {case: mine.to_numpy() for case, mine in samples.groupby("case")["exchange"]}
@@ -90,12 +101,12 @@ def exchange(cases: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
         exchange_high=found[:, 2],
         measured=[len(of_case[case]) for case in chosen["case"]],
     )
-    return chosen[chosen["exchange"] > 0].sort_values([*SERIES, "state"]).reset_index(drop=True)
+    return chosen[chosen["exchange"] > 0].sort_values([*series_columns(chosen), "state"]).reset_index(drop=True)
 
 
 def contests(table: pd.DataFrame) -> list[pd.DataFrame]:
     """The rows of each contest of an `exchange` table, replicated results before sharded ones."""
-    return [rows for _, rows in table.groupby(CONTEST, sort=True)]
+    return [rows for _, rows in table.groupby(contest_columns(table), sort=True)]
 
 
 def apart(one: pd.Series, other: pd.Series) -> bool:
@@ -198,7 +209,7 @@ def overlap(cases: pd.DataFrame) -> pd.DataFrame:
     95 % intervals: 90 % at least), and hidden_ratio, the ratio if all of the plain case's exchange were hidden.
     """
     chosen = comparable(cases)
-    same = [*CONTEST, "reduction", "chunk", "node_size", "n"]
+    same = [*contest_columns(chosen), "reduction", *option_columns(chosen, "query_tile"), "n"]
     plain = chosen[chosen["overlap"] == "no"]
     times = ["case", "query_tile", "seconds_median", "seconds_low", "seconds_high", "exchange"]
     pairs = chosen[chosen["overlap"] == "yes"].merge(plain[[*same, *times]], on=same, suffixes=("", "_plain"))

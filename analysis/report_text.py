@@ -110,7 +110,7 @@ def text_report(result: Result, attempt: Callable, notes: list[str]) -> str:
 def ratio_lines(ratios: pd.DataFrame) -> list[str]:
     """A line a problem, size and rank count."""
     lines = []
-    for _, mine in ratios.groupby([*scaling.SHAPE, "precision", "m", "ranks"], sort=False):
+    for _, mine in ratios.groupby([*scaling.problem(ratios), "precision", "ranks"], sort=False):
         first = mine.iloc[0]
         problem = f"{scaling.shape_label(first)}, {first['precision']}, m = {first['m']}, {first['ranks']} rank{'s' if first['ranks'] > 1 else ''}"
         lines.append(f"  {problem}: " + ", ".join(f"{row['label']} {row['ratio']:.2f}" for _, row in mine.iterrows()))

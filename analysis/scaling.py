@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Speed-up, efficiency and ratios from the case table; pure functions, data frame in, data frame out.
 
-A series is what one line of a plot shows: a model with its mask, kernel, reduction and how that is run, where its tokens
-lie, precision, thread count and forced blocks. A problem is what its cases have in common otherwise, the machine too: no
-time is divided by one of another. m = 0: a model without knowledge. Only valid cases take part.
+A series is what one line of a plot shows: a model, how it is computed and exchanged, where its tokens lie, and threads. A
+problem is what is given, the machine too: no time is divided by one of another. m = 0: a model without knowledge. Only
+valid cases take part.
 """
 
 import numpy as np
 import pandas as pd
 from scipy.stats import binom
 
-EXCHANGE = ["placement", "overlap", "query_tile", "chunk", "node_size", "transport"]
-SERIES = ["model", "causal", "kernel", "reduction", "sequence", "precision", "threads", "query_block", "key_block", *EXCHANGE]
+from . import roles
+
 AMOUNTS = {
     "query_block": "{} queries at a time",
     "key_block": "{} keys at a time",
@@ -20,9 +20,16 @@ AMOUNTS = {
     "node_size": "nodes of {}",
 }
 LENGTHS = {"equal": "", "random": " of random lengths", "sentences": " of sentences"}
-SHAPE = ["machine", "study", "knowledge", "n", "d", "batch", "lengths", "tokens"]
-PROBLEM = [*SHAPE, "heads", "kv_heads", "hidden"]
-WORK = ["model", "causal", "precision"]  # what a time depends on beside the problem, however it is computed
+
+
+def series(table: pd.DataFrame) -> list[str]:
+    """The columns that tell the lines of a plot apart."""
+    return roles.columns(table, "model", "method", "exchange", "place", but=("ranks",))
+
+
+def problem(table: pd.DataFrame, *but: str) -> list[str]:
+    """The columns that tell what is given, to models of attention and to an LSTM alike."""
+    return roles.columns(table, "problem", but=but)
 
 
 def median_interval(samples: np.ndarray) -> tuple[float, float, float]:
@@ -86,12 +93,12 @@ def with_base(cases: pd.DataFrame, scaling: str) -> pd.DataFrame:
     chosen = valid(cases)
     chosen = chosen[(chosen["scaling"] == scaling) & ((chosen["m"] > 0) | (scaling == "strong"))].copy()
     chosen["share"] = chosen["m"] // chosen["ranks"] if scaling == "weak" else chosen["m"]
-    same = [*PROBLEM, "share", *WORK, "threads"]
+    same = [*problem(chosen, "m"), "share", *roles.columns(chosen, "model"), "threads"]
     alone = chosen[chosen["ranks"] == 1].sort_values("seconds_median").drop_duplicates(same)
     base = alone[same].assign(
         base_seconds=alone["seconds_median"], base_label=[series_label(row) for _, row in alone.iterrows()]
     )
-    return chosen.merge(base, on=same, how="inner")
+    return roles.like(chosen.merge(base, on=same, how="inner"), cases)
 
 
 def strong_scaling(cases: pd.DataFrame) -> pd.DataFrame:
@@ -119,10 +126,10 @@ def growth(cases: pd.DataFrame) -> pd.DataFrame:
     chosen = chosen[(chosen["scaling"] == "strong") & (chosen["m"] > 0)]
     kept = [
         group
-        for _, group in chosen.groupby([*SHAPE, "precision"], sort=False)
+        for _, group in chosen.groupby([*problem(chosen, "m"), "precision"], sort=False)
         if {"lstm"} < set(group["model"]) and group["m"].nunique() > 1
     ]
-    return pd.concat(kept) if kept else chosen.iloc[:0]
+    return roles.like(pd.concat(kept) if kept else chosen.iloc[:0], cases)
 
 
 def slope(m: np.ndarray, seconds: np.ndarray) -> float:
@@ -132,9 +139,10 @@ def slope(m: np.ndarray, seconds: np.ndarray) -> float:
 
 def lstm_ratio(table: pd.DataFrame) -> pd.DataFrame:
     """Time of the LSTM over that of each model of attention, for each problem, m and rank count, both at their fastest."""
-    same = [*SHAPE, "precision", "m", "ranks"]
+    same = [*problem(table), "precision", "ranks"]
     recurrent = table["model"] == "lstm"
     lstm = table[recurrent].groupby(same, sort=False, as_index=False)["seconds_median"].min()
     attention = table[~recurrent].groupby([*same, "model", "causal"], sort=False, as_index=False)["seconds_median"].min()
     pairs = attention.merge(lstm, on=same, suffixes=("", "_lstm"))
-    return pairs.assign(label=[model_label(row) for _, row in pairs.iterrows()], ratio=pairs["seconds_median_lstm"] / pairs["seconds_median"])
+    pairs = pairs.assign(label=[model_label(row) for _, row in pairs.iterrows()], ratio=pairs["seconds_median_lstm"] / pairs["seconds_median"])
+    return roles.like(pairs, table)

@@ -11,6 +11,7 @@
 
 #include "comm/agreement.hpp"
 #include "comm/device_collectives.hpp"
+#include "record/digest.hpp"
 #include "record/environment.hpp"
 #include "record/store.hpp"
 

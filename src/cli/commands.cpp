@@ -13,6 +13,7 @@
 #include "kernels/threads.hpp"
 #include "record/console.hpp"
 #include "record/environment.hpp"
+#include "study/campaign.hpp"
 #include "study/ceilings.hpp"
 #include "study/devices.hpp"
 #include "study/plan.hpp"
@@ -58,6 +59,34 @@ void print_list() {
   }
 }
 
+std::string shown(const Key& key) {
+  const std::string value = text_of(key.otherwise);
+  if (value.empty()) return std::string(key.open);
+  if (std::holds_alternative<Flag>(key.kind)) return value == "yes" ? "true" : "false";
+  return std::holds_alternative<std::string>(key.otherwise) ? '"' + value + '"' : value;
+}
+
+void print_key(const Key& key) {
+  print_out(fmt::format("  {:<18}{:<44}{}\n{:<64}{}{}\n", key.name, shown(key), key.meaning, "",
+                        text_of(key.kind, key.word), key.many ? ", or a list of them" : ""));
+}
+
+void print_keys() {
+  const auto print_settings = [](std::string_view table) {
+    for (const SettingKey& key : setting_keys()) {
+      if (key.table == table) print_key(key);
+    }
+  };
+  print_out(fmt::format("  {:<18}{:<44}{}\n", "key", "where nothing is said", "what it means, and takes"));
+  print_out("At the top of a campaign:\n");
+  print_settings("");
+  print_out("In the table [timing]:\n");
+  print_settings("timing");
+  print_out("In each [[study]], where every value of a list makes cases of its own:\n");
+  print_key(study_name_key());
+  for (const CaseKey& key : case_keys()) print_key(key);
+}
+
 // What a command's status becomes once stdout has taken its text or not. A reader that went away has what it wanted,
 // and a result file has all that is said of it; any other text is what the command is for.
 ExitStatus after_output(const Options& options, ExitStatus status) {
@@ -98,7 +127,7 @@ ExitStatus execute_alone(const Options& options) {
       }
       break;
     case Command::info: print_out(describe_file(options.file)); break;
-    case Command::list: print_list(); break;
+    case Command::list: options.list_keys ? print_keys() : print_list(); break;
     default: print_out(options.help_text); break;
   }
   return after_output(options, ExitStatus::valid);

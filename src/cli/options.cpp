@@ -66,10 +66,10 @@ CLI::Validator number_from(WholeNumbers numbers) {
       "in " + range);
 }
 
-// Threads are asked for by number here, without the campaign's threads_a_core.
+// Threads are asked for by number here, without the campaign's threads_per_core.
 CLI::Validator threads_of_this_machine() {
   const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  return number_from({1, std::min<std::int64_t>(kDefaultThreadsACore * std::max(cores, 1L), kThreadCounts.most)});
+  return number_from({1, std::min<std::int64_t>(kDefaultThreadsPerCore * std::max(cores, 1L), kThreadCounts.most)});
 }
 
 // Variables that stand for an option of `run`.
@@ -166,8 +166,12 @@ void add_others(CLI::App& app, Options& options) {
   CLI::App* info = app.add_subcommand("info", "Describe a result file or a knowledge-set file");
   info->add_option("file", options.file, "Result or knowledge-set file")->required()->type_name("FILE.h5");
   info->callback([&options] { options.command = Command::info; });
-  app.add_subcommand("list", "List models, kernels, reductions, precisions and generators of this build")
-      ->callback([&options] { options.command = Command::list; });
+  CLI::App* list =
+      app.add_subcommand("list", "List models, kernels, reductions, precisions and generators of this build");
+  list->require_subcommand(0, 1);
+  list->callback([&options] { options.command = Command::list; });
+  list->add_subcommand("keys", "List what a campaign may say: keys, their defaults, what they mean and take")
+      ->callback([&options] { options.list_keys = true; });
 }
 
 }  // namespace

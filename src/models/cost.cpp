@@ -27,7 +27,7 @@ double flops_of(const Case& c, const Structure& structure) {
   }
   if (structure.moments > 0) {
     const double general = 2 * m * kv_width * d_h, symmetric = m * kv_width * (d_h + 1);
-    flops += has_separate_values(c) ? general : symmetric;  // k v^T
+    flops += c.has_separate_values() ? general : symmetric;  // k v^T
     flops += 2 * tokens * d * d_h;                          // X times one of them
   }
   if (structure.moments > 1) flops += m * kv_width * (d_h + 1) + 2 * tokens * kv_width * d_h;
@@ -86,7 +86,7 @@ std::vector<ReductionShape> reduction_shapes(const Case& c, const Structure& str
                             .state_bytes = computed,
                             .options = c.options};
     if (softmax.sequence) shape.keys.push_back({c.tokens(), softmax.separate_values});
-    if (softmax.knowledge) shape.keys.push_back({c.m, structure.projected || has_separate_values(c)});
+    if (softmax.knowledge) shape.keys.push_back({c.m, structure.projected || c.has_separate_values()});
     shapes.push_back(std::move(shape));
   }
   return shapes;
@@ -128,7 +128,7 @@ Cost cost_of(const Case& c, const Structure& structure, const Backend<T>& backen
   cost.bytes_sent = exchange.sent.bytes;
   cost.messages = exchange.sent.messages;
   if (structure.reads_knowledge()) {
-    const double sets = has_separate_values(c) ? 2 : 1;
+    const double sets = c.has_separate_values() ? 2 : 1;
     cost.bytes_read = sets * shard_rows * static_cast<double>(c.knowledge_dim()) * sizeof(T);
   }
   cost.state_bytes = made_bytes<T>(c, structure, shard_rows);

@@ -189,7 +189,7 @@ std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backe
 
 template <class T>
 Cost cost(const Case& c) {
-  const bool separate_values = has_separate_values(c);
+  const bool separate_values = c.has_separate_values();
   const double width = static_cast<double>(input_dim(c, separate_values)), hidden = static_cast<double>(c.hidden);
   const double d = static_cast<double>(c.d), tokens = static_cast<double>(c.tokens());
   const double shard_rows = static_cast<double>(row_range(c.m, c.ranks, 0).size());

@@ -34,6 +34,7 @@ struct Case {
   std::int64_t number = 0;  // from 1, in campaign order
   std::string study;
   std::string knowledge = "gaussian";  // a generator's name or the path of a knowledge-set file
+  bool separate_values = true;         // the set has values beside its keys, resolved
   std::string model;
   std::string kernel = "simd";
   std::string reduction = "packed";
@@ -49,9 +50,11 @@ struct Case {
   Lengths lengths = Lengths::equal;
   std::vector<std::int64_t> unequal;           // tokens of each sequence where lengths are not equal, resolved
   bool causal = false;                         // tokens do not see those behind them
+  bool attends_to_tokens = false;              // the model has a softmax over tokens, to which causal applies
   Placement sequence = Placement::replicated;  // or sharded: where the tokens lie
   bool projected = false;                      // the model projects the knowledge, whose vectors have width d
   TileSizes tiles;                             // as forced by the campaign
+  bool on_device = false;                      // the kernel computes on the device of each rank, resolved
   ReductionOptions options{.chunk = 0};        // chunk: 0 but for `reproducible`
   int ranks = 1;
   int threads = 1;  // a rank, resolved
@@ -60,6 +63,8 @@ struct Case {
   std::int64_t top_k = 0;  // most attended vectors to record, a token and head
   bool symmetry = false;   // whether its symmetries are checked too
 
+  // Of the keys that the model reads; of those that stand for both, or of no knowledge, there are none.
+  bool has_separate_values() const { return m > 0 && separate_values; }
   // A model without heads sees vectors of width d.
   std::int64_t head_dim() const { return heads == 0 ? d : d / heads; }
   // Shards end at multiples of so many knowledge vectors.

@@ -39,11 +39,6 @@ void generate(const Case& c, RowRange rows, Matrix<T>& out, const Threads& threa
 
 }  // namespace
 
-bool has_separate_values(const Case& c) {
-  if (c.m == 0) return false;
-  return is_generator(c.knowledge) || inspect_knowledge_file(c.knowledge).has_values;
-}
-
 template <class T>
 KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm, const Threads& threads) {
   KnowledgeShard<T> shard;
@@ -59,9 +54,8 @@ KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm, const 
     });
     return shard;
   }
-  bool values = false;
+  const bool values = c.has_separate_values();
   comm.together([&] {
-    values = has_separate_values(c);
     shard.keys = placed<T>(shard.rows.size(), c.knowledge_dim(), threads);
     if (values) shard.separate_values = placed<T>(shard.rows.size(), c.knowledge_dim(), threads);
   });

@@ -22,10 +22,6 @@ struct KnowledgeShard {
   MatrixView<const T> values() const { return has_separate_values() ? separate_values.view() : keys.view(); }
 };
 
-// Whether the case's set has values of its own: every generated one has, a file as it says. Throws as
-// inspect_knowledge_file.
-bool has_separate_values(const Case& c);
-
 // Collective. Memory is placed by the threads that will read it. Throws Error(resource) on every rank for a file that
 // cannot be read, does not fit the case, or holds NaN or Inf (the message names the row).
 template <class T>

@@ -35,12 +35,19 @@ bool varies(const Column& column, const std::vector<std::size_t>& rows) {
   return seen.size() > 1;
 }
 
-// What says which case a row is. Those that are the same in all rows of a study are named once, above.
-constexpr std::array<const char*, 25> kIdentity = {
-    "study", "knowledge",   "model",     "kernel",    "reduction", "precision",  "n",       "m",
-    "d",     "heads",       "kv_heads",  "hidden",    "batch",     "ranks",      "threads", "scaling",
-    "scale", "query_block", "key_block", "placement", "overlap",   "query_tile", "chunk",   "node_size",
-    "transport"};
+// The columns that say which case a row is: those with a role; in files of before there were roles (schema 5), which had
+// them first, all in front of what was found. Those that are the same in all rows of a study are named once, above.
+std::vector<const Column*> identity(const Table& cases) {
+  std::vector<const Column*> with_role, first;
+  for (const Column& column : cases.columns) {
+    if (!column.role.empty()) with_role.push_back(&column);
+  }
+  for (const Column& column : cases.columns) {
+    if (column.name == "reduction_asked") break;
+    if (column.name != "case") first.push_back(&column);
+  }
+  return with_role.empty() ? first : with_role;
+}
 
 std::string file_part(const std::string& text) {
   const std::size_t slash = text.rfind('/');
@@ -98,19 +105,18 @@ Row result_cells(const Table& cases, std::size_t row, bool copies) {
 std::string study_table(const Table& cases, const std::vector<std::size_t>& members) {
   std::string shared;
   std::vector<const Column*> shown;
-  for (const char* name : kIdentity) {
-    const Column& column = cases.column(name);
-    if (varies(column, members)) {
-      shown.push_back(&column);
+  for (const Column* column : identity(cases)) {
+    if (varies(*column, members)) {
+      shown.push_back(column);
       continue;
     }
     // The value of a model that uses it.
-    std::string value = text_at(column, members.front());
+    std::string value = text_at(*column, members.front());
     for (const std::size_t row : members) {
-      if (const std::string other = text_at(column, row); value == "0" || value == "-") value = other;
+      if (const std::string other = text_at(*column, row); value == "0" || value == "-") value = other;
     }
     if (value != "0" && value != "-")
-      shared += fmt::format("{}{} = {}", shared.empty() ? "" : ", ", name, file_part(value));
+      shared += fmt::format("{}{} = {}", shared.empty() ? "" : ", ", column->name, file_part(value));
   }
   std::vector<Row> rows(1, Row{"case"});
   for (const Column* column : shown) rows[0].push_back(column->name);

@@ -125,14 +125,6 @@ std::string affinity() {
   return ranges;
 }
 
-std::string program_digest() {
-  std::ifstream file("/proc/self/exe", std::ios::binary);
-  std::ostringstream bytes;
-  if (!(file && bytes << file.rdbuf())) return "";
-  const std::string program = bytes.str();
-  return fmt::format("{:016x}", XXH3_64bits(program.data(), program.size()));
-}
-
 std::string host() {
   std::array<char, 256> name{};
   gethostname(name.data(), name.size() - 1);

@@ -31,8 +31,6 @@ int allowed_cores();
 // Their numbers, in order.
 std::vector<int> allowed_cpus();
 
-// A digest of the program that runs (XXH3, hexadecimal); empty where it cannot be read.
-std::string program_digest();
 
 // Host name.
 std::string host();

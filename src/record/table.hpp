@@ -3,6 +3,7 @@
 // file, a column one of its 1-D datasets.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -14,11 +15,28 @@ namespace knowscale {
 
 using ColumnValues = std::variant<std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>>;
 
+// What a column tells of a case, for those who compare cases. A function of the data is computed by one method, whose
+// states are exchanged in one way, on some ranks and threads: cases that differ in one of these alone can be compared.
+enum class Role {
+  none,      // found or derived: no part of what a case is
+  problem,   // what is given: knowledge, sequences and their shapes
+  model,     // what is computed of it
+  method,    // how a rank does that
+  exchange,  // how ranks bring it together
+  place      // on how many ranks and threads, and where what is given lies
+};
+
+constexpr std::string_view name_of(Role role) {
+  constexpr std::string_view names[] = {"", "problem", "model", "method", "exchange", "place"};
+  return names[static_cast<std::size_t>(role)];
+}
+
 struct Column {
   std::string name;
   std::string units;  // SI without prefixes; "1" for pure numbers, "" for names
   std::string long_name;
   ColumnValues values;
+  std::string role = {};  // name_of(Role), an attribute of its own; "" where none is recorded
 
   std::size_t size() const;
 };

@@ -125,6 +125,7 @@ void write_table(hid_t file, const Table& table) {
         std::visit([&](const auto& values) { return write_values(group, column.name, values); }, column.values);
     h5::write_text(dataset, "units", column.units);
     h5::write_text(dataset, "long_name", column.long_name);
+    if (!column.role.empty()) h5::write_text(dataset, "role", column.role);
     h5::check(H5DSattach_scale(dataset, row, 0), where, "attach a dimension scale");
     order += (order.empty() ? "" : " ") + column.name;
   }
@@ -142,8 +143,9 @@ Table read_table(hid_t file, const std::string& name) {
     const h5::Dataset dataset(group, column, content, 1);
     stored += dataset.stored_bytes();
     if (stored > h5::file_bytes(group)) dataset.refuse("is another column by a second name: copy or build it again");
-    table.columns.push_back(
-        {column, h5::read_text(dataset, "units"), h5::read_text(dataset, "long_name"), read_values(dataset, content)});
+    table.columns.push_back({column, h5::read_text(dataset, "units"), h5::read_text(dataset, "long_name"),
+                             read_values(dataset, content),
+                             h5::has_attribute(dataset, "role") ? h5::read_text(dataset, "role") : ""});
     if (table.columns.back().size() != table.rows())
       dataset.refuse("has another number of rows than the column before it: copy or build the file again");
   }

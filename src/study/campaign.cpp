@@ -18,92 +18,19 @@
 namespace knowscale {
 namespace {
 
-std::vector<KnowledgeSize> read_sizes(const Section& section) {
-  const std::string kind = fmt::format("a whole number of at least 0 and at most {}, or \"all\"", kCounts.most);
-  return section.list<KnowledgeSize>("m", {}, kind, [](const toml::node& node) -> std::optional<KnowledgeSize> {
-    if (node.value<std::string>() == "all") return AllVectors{};
-    const auto count = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
-    if (count && *count >= 0 && *count <= kCounts.most) return *count;
-    return std::nullopt;
-  });
-}
-
-// A list of values of an enumeration, by their names.
-template <class Value>
-std::vector<Value> read_named(const Section& section, const char* key, const std::vector<Value>& all) {
-  std::string names;
-  for (const Value value : all) {
-    names += fmt::format("{}\"{}\"", names.empty() ? "" : value == all.back() ? " or " : ", ", name_of(value));
-  }
-  return section.list<Value>(key, {all.front()}, names, [&](const toml::node& node) -> std::optional<Value> {
-    for (const Value value : all) {
-      if (node.value<std::string>() == std::string(name_of(value))) return value;
-    }
-    return std::nullopt;
-  });
-}
-
-std::vector<bool> read_flags(const Section& section, const char* key) {
-  return section.list<bool>(key, {false}, "true or false", [](const toml::node& node) {
-    return node.is_boolean() ? node.value<bool>() : std::nullopt;
-  });
-}
-
-RankList read_ranks(const Section& section) {
-  const toml::node* node = section.find("ranks");
-  if (node == nullptr || node->value<std::string>() == "powers") return std::nullopt;
-  if (node->is_string()) section.refuse_value("ranks", *node, "give a list of rank counts, or \"powers\"");
-  return section.integers("ranks", {}, kRankCounts);
-}
-
-Scaling read_scaling(const Section& section) {
-  const std::string text = section.text("scaling", "strong");
-  for (const Scaling scaling : {Scaling::strong, Scaling::weak}) {
-    if (text == name_of(scaling)) return scaling;
-  }
-  section.refuse_value("scaling", *section.find("scaling"), "use \"strong\" or \"weak\"");
-}
+std::int64_t whole(const KeyValue& value) { return std::get<std::int64_t>(value); }
 
 Study read_study(const toml::table& table, const std::string& path, std::size_t number) {
-  Section section(table, path, fmt::format("study {}", number));
-  section.require_known_keys(kStudyKeys);
+  const Section section(table, path, fmt::format("study {}", number));
+  section.require_known_keys(study_key_names());
   Study study;
-  study.name = section.text("name", default_study_name(number));
+  study.name = text_of(section.values(study_name_key()).front());
+  if (study.name.empty()) study.name = default_study_name(number);
   if (section.find("model") == nullptr) {
     refuse_campaign(fmt::format("{}: study \"{}\" has no model: add model = [\"knowledge\", \"lstm\"]",
                                 place_of(table, path), study.name));
   }
-  study.knowledge = section.texts("knowledge", {"gaussian"});
-  study.model = section.texts("model", {});
-  study.kernel = section.texts("kernel", {"simd"});
-  study.reduction = section.texts("reduction", {"packed"});
-  study.precision = read_named<Precision>(section, "precision", {kPrecisions.begin(), kPrecisions.end()});
-  study.n = section.integers("n", {512}, kCounts);
-  study.m = read_sizes(section);
-  study.d = section.integers("d", {0}, kColumns);
-  study.heads = section.integers("heads", {1}, kColumns);
-  study.kv_heads = section.integers("kv_heads", {1}, kColumns);
-  study.hidden = section.integers("hidden", {0}, kColumns);
-  study.batch = section.integers("batch", {1}, kCounts);
-  study.query_block = section.integers("query_block", {0}, kBlockRows);
-  study.key_block = section.integers("key_block", {0}, kBlockRows);
-  study.placement =
-      read_named<Placement>(section, "placement", {Placement::natural, Placement::replicated, Placement::sharded});
-  study.overlap = read_flags(section, "overlap");
-  study.causal = read_flags(section, "causal");
-  study.sequence = read_named<Placement>(section, "sequence", {Placement::replicated, Placement::sharded});
-  study.lengths = read_named<Lengths>(section, "lengths", {Lengths::equal, Lengths::random, Lengths::sentences});
-  study.top_k = section.integer("top_k", 0, {0, kCounts.most});
-  study.symmetry = section.flag("symmetry");
-  study.query_tile = section.integers("query_tile", {0}, kCounts);
-  study.chunk = section.integers("chunk", {ReductionOptions{}.chunk}, kCounts);
-  study.node_size = section.integers("node_size", {0}, kRankCounts);
-  study.transport = read_named<Transport>(
-      section, "transport", {Transport::host, Transport::cuda_aware, Transport::cuda_aware_forced, Transport::nccl});
-  study.scale = section.reals("scale", {0}, {});
-  study.ranks = read_ranks(section);
-  study.threads = section.integers("threads", {1}, kThreadCounts);
-  study.scaling = read_scaling(section);
+  for (const CaseKey& key : case_keys()) study[key.name] = section.values(key);
   return study;
 }
 
@@ -117,29 +44,32 @@ const toml::array& find_studies(const Section& top, const std::string& path) {
   return *array;
 }
 
-void read_timing(const Section& top, const std::string& path, Timing& to) {
+// Those keys of the campaign itself that stand in this table of its file.
+void read_settings(const Section& section, std::string_view table, Campaign& to) {
+  for (const SettingKey& key : setting_keys()) {
+    if (key.table == table) key.set(to, section.values(key).front());
+  }
+}
+
+void read_timing(const Section& top, const std::string& path, Campaign& to) {
+  static const toml::table kNone;
   const toml::node* node = top.find("timing");
-  if (node == nullptr) return;
-  if (!node->is_table()) top.refuse_value("timing", *node, "make it one table: [timing]");
-  const Section timing(*node->as_table(), path, "[timing]");
-  timing.require_known_keys(kTimingKeys);
-  to.relative_interval = timing.real("relative_interval", to.relative_interval, kIntervals);
-  to.min_repetitions = timing.integer("min_repetitions", to.min_repetitions, kLeastRepetitions);
-  to.max_seconds = timing.real("max_seconds", to.max_seconds, kCaseSeconds);
+  if (node != nullptr && !node->is_table()) top.refuse_value("timing", *node, "make it one table: [timing]");
+  const Section timing(node == nullptr ? kNone : *node->as_table(), path, "[timing]");
+  timing.require_known_keys(setting_key_names("timing"));
+  read_settings(timing, "timing", to);
 }
 
 Campaign to_campaign(const toml::table& file, const std::string& path) {
   const Section top(file, path, "the campaign");
-  top.require_known_keys(kTopKeys);
+  std::vector<std::string> known = setting_key_names("");
+  known.insert(known.end(), {"timing", "study"});
+  top.require_known_keys(known);
   Campaign campaign;
-  campaign.name = top.text("name", "campaign");
+  read_settings(top, "", campaign);
   if (campaign.name.find('/') != std::string::npos)
     top.refuse_value("name", *top.find("name"), "give a name without \"/\"");
-  campaign.seed = static_cast<std::uint64_t>(top.integer("seed", 1, kSeeds));
-  campaign.ranks_a_device = top.integer("ranks_a_device", 1, kRankCounts);
-  campaign.threads_a_core = top.integer("threads_a_core", campaign.threads_a_core, kThreadsACore);
-  campaign.max_cases = top.integer("max_cases", campaign.max_cases, kCaseCounts);
-  read_timing(top, path, campaign.timing);
+  read_timing(top, path, campaign);
   std::set<std::string> names;
   for (const toml::node& node : find_studies(top, path)) {
     campaign.studies.push_back(read_study(*node.as_table(), path, campaign.studies.size() + 1));
@@ -170,6 +100,62 @@ void require_reasonable_size(const std::string& text, const std::string& path) {
 }
 
 }  // namespace
+
+std::span<const SettingKey> setting_keys() {
+  static const std::vector<SettingKey> keys = [] {
+    const Campaign usual;
+    const Timing& timing = usual.timing;
+    return std::vector<SettingKey>{
+        {{"name", "what the campaign, and its result file, is called", Name{}, "campaign", "", "", false},
+         "",
+         [](Campaign& c, const KeyValue& value) { c.name = text_of(value); }},
+        {{"seed", "of all that is drawn at random", kSeeds, 1, "", "", false},
+         "",
+         [](Campaign& c, const KeyValue& value) { c.seed = static_cast<std::uint64_t>(whole(value)); }},
+        {{"max_cases", "more cases are refused", kCaseCounts, usual.max_cases, "", "", false},
+         "",
+         [](Campaign& c, const KeyValue& value) { c.max_cases = whole(value); }},
+        {{"threads_per_core", "threads of a rank for each core of its machine, at most", kThreadsPerCore,
+          usual.threads_per_core, "", "", false},
+         "",
+         [](Campaign& c, const KeyValue& value) { c.threads_per_core = whole(value); }},
+        {{"ranks_per_device", "ranks that share a device, at most", kRankCounts, usual.ranks_per_device, "", "", false},
+         "",
+         [](Campaign& c, const KeyValue& value) { c.ranks_per_device = whole(value); }},
+        {{"relative_interval", "width of the median's 95 % interval, over the median, that ends the repetitions",
+          kIntervals, timing.relative_interval, "", "", false},
+         "timing",
+         [](Campaign& c, const KeyValue& value) { c.timing.relative_interval = std::get<double>(value); }},
+        {{"min_repetitions", "repetitions at least", kLeastRepetitions, timing.min_repetitions, "", "", false},
+         "timing",
+         [](Campaign& c, const KeyValue& value) { c.timing.min_repetitions = whole(value); }},
+        {{"max_seconds", "seconds after which no repetition starts, per case", kCaseSeconds, timing.max_seconds, "", "",
+          false},
+         "timing",
+         [](Campaign& c, const KeyValue& value) { c.timing.max_seconds = std::get<double>(value); }},
+    };
+  }();
+  return keys;
+}
+
+const Key& study_name_key() {
+  static const Key key = {"name", "what the study is called", Name{}, {}, "study1, study2, ... as they come", "", false};
+  return key;
+}
+
+std::vector<std::string> study_key_names() {
+  std::vector<std::string> names = {std::string(study_name_key().name)};
+  for (const CaseKey& key : case_keys()) names.emplace_back(key.name);
+  return names;
+}
+
+std::vector<std::string> setting_key_names(std::string_view table) {
+  std::vector<std::string> names;
+  for (const SettingKey& key : setting_keys()) {
+    if (key.table == table) names.emplace_back(key.name);
+  }
+  return names;
+}
 
 std::string read_campaign_file(const std::string& path) {
   errno = 0;

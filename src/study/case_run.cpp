@@ -13,6 +13,7 @@
 #include "record/environment.hpp"
 #include "study/choose.hpp"
 #include "study/interrupt.hpp"
+#include "study/keys.hpp"
 #include "study/memory.hpp"
 #include "study/oracle_formula.hpp"
 
@@ -215,20 +216,6 @@ CaseResult run_case(const Case& asked, const CaseContext& context, const Communi
   });
   result.exchange_predicted = chosen.exchange_seconds;
   return result;
-}
-
-std::string case_label(const Case& c) {
-  std::string method = c.model;
-  for (const std::string& part : {c.kernel, c.reduction}) {
-    if (part != kUnused) method += "/" + part;
-  }
-  if (c.hidden > 0) method += fmt::format(" H {}", c.hidden);
-  const std::string tile = c.options.query_tile == 0 ? "" : fmt::format(" in tiles of {}", c.options.query_tile);
-  const std::string lengths = c.lengths == Lengths::equal ? "" : fmt::format(" of {} lengths", name_of(c.lengths));
-  return fmt::format("{}: {}{}{}{}{} {}, n {} x m {} x d {}, batch {}{}, {} rank{} x {} thread{}", printable(c.study),
-                     method, c.causal ? " causal" : "", c.sequence == Placement::sharded ? " sharded sequence" : "",
-                     c.options.overlap ? " overlapped" : "", tile, name_of(c.precision), c.n, c.m, c.d, c.batch,
-                     lengths, c.ranks, c.ranks == 1 ? "" : "s", c.threads, c.threads == 1 ? "" : "s");
 }
 
 template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<float>&,

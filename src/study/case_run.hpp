@@ -75,7 +75,4 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
 // labels of a knowledge-set file. Throws as inspect_knowledge_file.
 std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int64_t launch);
 
-// "strong: knowledge/blas/packed f32, n 512 x m 65536 x d 64, 2 ranks x 1 threads".
-std::string case_label(const Case& c);
-
 }  // namespace knowscale

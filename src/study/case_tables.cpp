@@ -6,6 +6,7 @@
 
 #include "problem/sequence.hpp"
 #include "study/case_run.hpp"
+#include "study/keys.hpp"
 
 namespace knowscale {
 namespace {
@@ -22,55 +23,6 @@ Column real(std::string name, std::string units, std::string long_name, double v
 }
 Column text(std::string name, std::string long_name, std::string value) {
   return {std::move(name), "", std::move(long_name), Texts{std::move(value)}};
-}
-
-void add_problem(std::vector<Column>& columns, const Case& c) {
-  columns.push_back(integer("case", "number of the case in the campaign, from 1", c.number));
-  columns.push_back(text("study", "study of the campaign", c.study));
-  columns.push_back(text("knowledge", "knowledge set: generator or file", c.knowledge));
-  columns.push_back(text("model", "model", c.model));
-  columns.push_back(text("kernel", "kernel on one rank", c.kernel));
-  columns.push_back(text("reduction", "reduction over ranks", c.reduction));
-  columns.push_back(text("placement",
-                         "where results lie: natural (as the reduction leaves them), replicated or sharded",
-                         std::string(name_of(c.options.placement))));
-  columns.push_back(text("overlap", "exchange beside compute: yes or no",
-                         c.reduction == kUnused ? std::string(kUnused)
-                         : c.options.overlap    ? "yes"
-                                                : "no"));
-  columns.push_back(integer("query_tile", "queries exchanged at a time, 0: all", c.options.query_tile));
-  columns.push_back(integer("chunk", "keys a leaf of the tree of reproducible, 0: no such tree", c.options.chunk));
-  columns.push_back(
-      integer("node_size", "ranks of a node, which share memory in hierarchical; 0: not heeded", c.options.node_size));
-  columns.push_back(text(
-      "transport", "how states of a device reach other ranks: host, cuda_aware MPI, or nccl; -: computed on the host",
-      runs_on_device(c) ? std::string(name_of(c.options.transport)) : std::string(kUnused)));
-  columns.push_back(text("precision", "number format", std::string(name_of(c.precision))));
-  columns.push_back(integer("n", "tokens of a sequence at most", c.n));
-  columns.push_back(integer("m", "knowledge vectors of the whole set", c.m));
-  columns.push_back(integer("d", "width of a query", c.d));
-  columns.push_back(integer("heads", "query heads", c.heads));
-  columns.push_back(integer("kv_heads", "key/value heads", c.kv_heads));
-  columns.push_back(integer("hidden", "hidden size of the LSTM", c.hidden));
-  columns.push_back(real("scale", "1", "factor of the scores, b", c.scale));
-  columns.push_back(integer("batch", "sequences", c.batch));
-  columns.push_back(text("lengths", "of the sequences: equal (n), random (1 to n) or sentences (of the knowledge file)",
-                         std::string(name_of(c.lengths))));
-  columns.push_back(integer("tokens", "of all sequences", c.tokens()));
-  const Structure& structure = model_by_name<float>(c.model).structure;
-  columns.push_back(text("causal", "tokens see none behind them: yes or no",
-                         !structure.sees_sequence() ? std::string(kUnused)
-                         : c.causal                 ? "yes"
-                                                    : "no"));
-  columns.push_back(text("sequence", "where the tokens lie: replicated or sharded", std::string(name_of(c.sequence))));
-  columns.push_back(integer("reused", "sequences that share what was made of the knowledge once; 0: nothing is",
-                            structure.reuses() ? c.batch : 0));
-  columns.push_back(
-      integer("query_block", "queries that the kernel works on at a time, 0: its choice", c.tiles.queries));
-  columns.push_back(integer("key_block", "keys that the kernel works on at a time, 0: its choice", c.tiles.keys));
-  columns.push_back(integer("ranks", "MPI ranks", c.ranks));
-  columns.push_back(integer("threads", "threads a rank", c.threads));
-  columns.push_back(text("scaling", "strong or weak", std::string(name_of(c.scaling))));
 }
 
 double median_of(const std::vector<Sample>& samples, double Sample::*member) {
@@ -246,8 +198,9 @@ Table attended_table(const Case& c, const CaseResult& result) {
 }  // namespace
 
 std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int64_t launch) {
-  Table cases = {"cases", {}};
-  add_problem(cases.columns, result.ran);
+  Table cases = {"cases", case_columns(result.ran)};
+  cases.columns.push_back(integer("reused", "sequences that share what was made of the knowledge once; 0: nothing is",
+                                  model_by_name<float>(result.ran.model).structure.reuses() ? result.ran.batch : 0));
   cases.columns.push_back(
       text("reduction_asked", "reduction in the campaign: auto leaves it to the cost model", c.reduction));
   add_times(cases.columns, result.measurement, launch);

@@ -41,7 +41,7 @@ double bytes_on_device(const Case& c) {
 
 bool runs_on_device(const Case& c) { return cuda::is_kernel_of_devices(c.kernel); }
 
-DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_a_device) {
+DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_per_device) {
   const Communicator node = comm.node();
   DeviceOfRank mine;
   comm.together([&] {
@@ -54,9 +54,9 @@ DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_a_device
   });
   mine.sharing = ranks_with(node, mine.device.bus);
   comm.together([&] {
-    require(mine.sharing <= ranks_a_device, ExitStatus::resource,
+    require(mine.sharing <= ranks_per_device, ExitStatus::resource,
             fmt::format("{} ranks on {} would share device {}: launch as many ranks a node as it has devices, or set "
-                        "ranks_a_device = {}",
+                        "ranks_per_device = {}",
                         mine.sharing, host(), mine.label(), mine.sharing));
   });
   return mine;

@@ -23,8 +23,8 @@ struct DeviceOfRank {
 bool runs_on_device(const Case& c);
 
 // Gives every rank of `comm` a device: that of its place among the ranks of its node, round the devices that it sees.
-// Collective. Throws CollectiveError(resource) where a node has more than `ranks_a_device` ranks for a device.
-DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_a_device);
+// Collective. Throws CollectiveError(resource) where a node has more than `ranks_per_device` ranks for a device.
+DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_per_device);
 
 // Throws CollectiveError(resource) where the case would take more memory of some rank's device than is free there.
 // Collective over c.ranks ranks.

@@ -56,14 +56,15 @@ struct KnowledgeExtent {
   std::int64_t count = 0;
   std::int64_t dimension = 0;
   std::int64_t sequences = 0;
+  bool has_values = true;  // beside its keys
 };
 
 // What expansion has to know about this build, the launch and the files.
 struct ExpansionContext {
   KnownNames names;
   int launched_ranks = 1;
-  int ranks_a_node = 1;                                               // what node_size = 0 means
-  int cores_a_rank = 1;                                               // what threads = 0 means
+  int ranks_per_node = 1;                                             // what an open node_size means
+  int cores_per_rank = 1;                                             // what threads = 0 means
   std::int64_t machine_cores = 1;                                     // of the node with the fewest
   std::optional<std::vector<std::int64_t>> ranks_override;            // --ranks
   std::function<KnowledgeExtent(const std::string&)> open_knowledge;  // for what is no generator's name
@@ -71,12 +72,13 @@ struct ExpansionContext {
   std::function<std::vector<std::int64_t>(const std::string& path, std::int64_t count)> sentence_lengths;
 };
 
-// All cases, numbered from 1, validated: studies in file order; within one, models, kernels, reductions,
-// precisions, sizes, threads, and ranks innermost. Throws Error(usage) with key, value and remedy, or what
+// All cases, numbered from 1, validated: studies in file order; within one in the order of case_keys(), ranks innermost. Throws Error(usage) with key, value and remedy, or what
 // open_knowledge throws.
 std::vector<Case> expand(const Campaign& campaign, const ExpansionContext& context);
 
-// A digest of everything that decides the results: cases, timing, seed (XXH3, 128 bits, hexadecimal).
-std::string config_hash(const Campaign& campaign, const std::vector<Case>& cases);
+// A digest of everything that decides the results: cases, timing, seed, and the digests of the knowledge files that are
+// read, in the order of their paths (XXH3, 128 bits, hexadecimal).
+std::string config_hash(const Campaign& campaign, const std::vector<Case>& cases,
+                        const std::vector<std::string>& files = {});
 
 }  // namespace knowscale

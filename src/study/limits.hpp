@@ -22,7 +22,7 @@ inline constexpr WholeNumbers kColumns = {1, std::int64_t{1} << 24};     // MPI 
 inline constexpr WholeNumbers kBlockRows = {1, std::int64_t{1} << 20};   // that a kernel works on at a time
 inline constexpr WholeNumbers kRankCounts = {1, std::int64_t{1} << 24};  // become int
 inline constexpr WholeNumbers kThreadCounts = {0, 4096};                 // of a rank; become int
-inline constexpr WholeNumbers kThreadsACore = {1, 4096};
+inline constexpr WholeNumbers kThreadsPerCore = {1, 4096};
 inline constexpr WholeNumbers kCaseCounts = {1, 10'000'000};          // that max_cases may allow
 inline constexpr WholeNumbers kLeastRepetitions = {1, 10'000};        // more are never made
 inline constexpr RealNumbers kCaseSeconds = {1e-9, 7 * 24 * 3600.0};  // from a clock's tick to a week
@@ -33,6 +33,6 @@ inline constexpr std::size_t kMostCampaignBytes = std::size_t{4} << 20;
 inline constexpr std::size_t kMostLineBytes = std::size_t{8} << 10;
 inline constexpr std::size_t kMostNameBytes = 4096;  // the longest path of a system
 
-inline constexpr std::int64_t kDefaultThreadsACore = 4, kDefaultMaxCases = 10'000;
+inline constexpr std::int64_t kDefaultThreadsPerCore = 4, kDefaultMaxCases = 10'000;
 
 }  // namespace knowscale

@@ -5,13 +5,19 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <numeric>
+#include <string_view>
 
 namespace knowscale {
 namespace {
 
 // A longer name is no slip of a known one; comparing a name of a megabyte takes seconds.
 constexpr std::size_t kLongestMistake = 100;
+
+// Keys of campaigns until version 0.1, and what they are called now.
+constexpr std::array<std::array<std::string_view, 2>, 2> kRenamed = {
+    {{"ranks_a_device", "ranks_per_device"}, {"threads_a_core", "threads_per_core"}}};
 
 // Levenshtein's edit distance.
 std::size_t edits_between(const std::string& a, const std::string& b) {
@@ -39,6 +45,13 @@ std::string remedy_for_name(const std::string& name, const std::vector<std::stri
   const bool near = nearest != known.end() && edits_between(name, *nearest) <= 2;
   return fmt::format("{}use one of {}", near ? fmt::format("did you mean \"{}\"? ", *nearest) : "",
                      fmt::join(known, ", "));
+}
+
+std::string remedy_for_key(const std::string& name, const std::vector<std::string>& known) {
+  for (const auto& [old, now] : kRenamed) {
+    if (name == old) return fmt::format("it is called {} now", now);
+  }
+  return remedy_for_name(name, known);
 }
 
 }  // namespace knowscale

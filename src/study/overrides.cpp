@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "core/text.hpp"
+#include "study/campaign.hpp"
 #include "study/limits.hpp"
 #include "study/names.hpp"
 #include "study/section.hpp"
@@ -120,16 +121,16 @@ void apply_override(toml::table& file, const Override& change) {
   const std::size_t dot = change.key.rfind('.');
   const std::string before = dot == std::string::npos ? "" : change.key.substr(0, dot);
   const std::string key = dot == std::string::npos ? change.key : change.key.substr(dot + 1);
-  if (before.empty() && contains(kTopValueKeys, key)) return put(file, key, change);
-  if (before == "timing" && contains(kTimingKeys, key)) {
+  if (before.empty() && contains(setting_key_names(""), key)) return put(file, key, change);
+  if (before == "timing" && contains(setting_key_names("timing"), key)) {
     if (file.get("timing") == nullptr) file.insert("timing", toml::table{});
     if (toml::table* timing = file.get("timing")->as_table()) put(*timing, key, change);
     return;  // one that is no table is left to be refused by what reads it
   }
-  if (!contains(kStudyKeys, key)) {
-    refuse(change,
-           fmt::format("unknown key \"{}\": {}; at the top {}; in timing. {}", one_line(change.key),
-                       remedy_for_name(key, kStudyKeys), fmt::join(kTopValueKeys, ", "), fmt::join(kTimingKeys, ", ")));
+  if (const std::vector<std::string> known = study_key_names(); !contains(known, key)) {
+    refuse(change, fmt::format("unknown key \"{}\": {}; at the top {}; in timing. {}", one_line(change.key),
+                               remedy_for_key(key, known), fmt::join(setting_key_names(""), ", "),
+                               fmt::join(setting_key_names("timing"), ", ")));
   }
   if (!put_in_studies(file, before, key, change))
     refuse(change, fmt::format("no study is named \"{}\": see name in [[study]]", one_line(before)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The keys of a campaign file, and changes to them from the command line and the environment.
+// Changes to a campaign file from the command line and the environment.
 #pragma once
 
 #include <toml++/toml.h>
@@ -8,16 +8,6 @@
 #include <vector>
 
 namespace knowscale {
-
-inline const std::vector<std::string> kTopKeys = {"name",      "seed",   "ranks_a_device", "threads_a_core",
-                                                  "max_cases", "timing", "study"};
-inline const std::vector<std::string> kTopValueKeys = {"name", "seed", "ranks_a_device", "threads_a_core", "max_cases"};
-inline const std::vector<std::string> kTimingKeys = {"relative_interval", "min_repetitions", "max_seconds"};
-inline const std::vector<std::string> kStudyKeys = {
-    "name",    "knowledge",   "model",     "kernel",    "reduction", "precision",  "n",     "m",
-    "d",       "heads",       "kv_heads",  "hidden",    "batch",     "scale",      "ranks", "threads",
-    "scaling", "query_block", "key_block", "placement", "overlap",   "query_tile", "chunk", "node_size",
-    "causal",  "sequence",    "lengths",   "top_k",     "symmetry",  "transport"};
 
 // A change of one key (see parse_campaign), and what is to blame for it: "KNOWSCALE_SEED", "--set seed=x".
 struct Override {

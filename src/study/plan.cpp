@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <set>
 #include <system_error>
 
 #include "comm/agreement.hpp"
@@ -17,6 +18,7 @@
 #include "problem/knowledge_file.hpp"
 #include "problem/knowledge_tokens.hpp"
 #include "problem/synthetic.hpp"
+#include "record/digest.hpp"
 #include "record/environment.hpp"
 
 namespace knowscale {
@@ -33,12 +35,12 @@ KnowledgeExtent find_knowledge(const std::string& path, const std::string& campa
   seen.emplace_back("knowledge file " + path,
                     fmt::format("{} ({} B, {} vectors of {} dimensions, {} sequences of {} tokens)", found,
                                 fs::file_size(found, error), file.count, file.dimension, file.sequences, file.tokens));
-  return {found, file.count, file.dimension, file.sequences};
+  return {found, file.count, file.dimension, file.sequences, file.has_values};
 }
 
 // Cores of the node over ranks on it, but those alone that these ranks may use; the fewest of all ranks, so that all
 // mean the same. Collective.
-int cores_a_rank(const Communicator& world) {
+int cores_per_rank(const Communicator& world) {
   const Communicator node = world.node();
   const std::vector<int> mine = allowed_cpus();
   const int last = node.allreduce(mine.back(), Combine::maximum);
@@ -54,6 +56,22 @@ std::vector<std::int64_t> sentence_lengths(const std::string& path, std::int64_t
   std::vector<std::int64_t> lengths;
   for (std::size_t s = 0; s + 1 < offsets.size(); ++s) lengths.push_back(offsets[s + 1] - offsets[s]);
   return lengths;
+}
+
+// The files that cases read, each once.
+std::set<std::string> knowledge_files(const std::vector<Case>& cases) {
+  std::set<std::string> files;
+  for (const Case& c : cases) {
+    if (c.knowledge != kUnused && !is_generator(c.knowledge)) files.insert(c.knowledge);
+  }
+  return files;
+}
+
+// So that a file that was built anew does not go on with what was measured of the old one.
+std::vector<std::string> digests_of(const std::set<std::string>& files) {
+  std::vector<std::string> digests;
+  for (const std::string& file : files) digests.push_back(file_digest(file));
+  return digests;
 }
 
 }  // namespace
@@ -102,22 +120,25 @@ Plan make_plan(const RunOptions& options, const Communicator& world) {
   ExpansionContext context;
   context.names = known_names();
   context.launched_ranks = world.size();
-  context.ranks_a_node = world.allreduce(world.node().size(), Combine::maximum);
-  context.cores_a_rank = cores_a_rank(world);
+  context.ranks_per_node = world.allreduce(world.node().size(), Combine::maximum);
+  context.cores_per_rank = cores_per_rank(world);
   context.machine_cores = world.allreduce(std::int64_t{sysconf(_SC_NPROCESSORS_ONLN)}, Combine::minimum);
   context.ranks_override = options.ranks;
   Facts facts;
   context.open_knowledge = [&](const std::string& path) { return find_knowledge(path, options.campaign_path, facts); };
   context.sentence_lengths = sentence_lengths;
   Plan plan;
+  std::vector<std::string> digests;
   world.together([&] {
     std::vector<std::string> changes = options.overrides;
     if (!options.reduction.empty()) changes.push_back("reduction=\"" + options.reduction + "\"");
     if (options.top_k > 0) changes.push_back("top_k=" + std::to_string(options.top_k));
     plan.campaign = parse_campaign(options.campaign_path, text, changes);
     plan.cases = expand(plan.campaign, context);
-    plan.config_hash = config_hash(plan.campaign, plan.cases);
+    if (world.is_root()) digests = digests_of(knowledge_files(plan.cases));
   });
+  world.broadcast(digests);
+  plan.config_hash = config_hash(plan.campaign, plan.cases, digests);
   facts.emplace_back("number of cases", std::to_string(plan.cases.size()));
   facts.emplace_back("resolved campaign (hash of its cases)", plan.config_hash);
   require_agreement(world, facts, "give all ranks one campaign, one build, and knowledge files that are the same");

@@ -25,6 +25,7 @@
 #include "record/store.hpp"
 #include "study/case_run.hpp"
 #include "study/interrupt.hpp"
+#include "study/keys.hpp"
 #include "study/knowledge_check.hpp"
 #include "study/plan.hpp"
 #include "study/progress.hpp"
@@ -103,7 +104,7 @@ std::optional<DeviceOfRank> choose_devices(const Plan& plan, const std::vector<C
   if (ranks == 0) return std::nullopt;
   std::optional<DeviceOfRank> device;
   on_first(ranks, world,
-           [&](const Communicator& comm) { device = choose_device(comm, plan.campaign.ranks_a_device); });
+           [&](const Communicator& comm) { device = choose_device(comm, plan.campaign.ranks_per_device); });
   for (const Case& c : cases) {
     if (!runs_on_device(c)) continue;
     on_first(c.ranks, world, [&](const Communicator& comm) { require_device_memory(comm, c, *device); });

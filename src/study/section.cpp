@@ -24,6 +24,45 @@ bool is_name(const std::string& text) {
   return !text.empty() && text.size() <= kMostNameBytes && std::none_of(text.begin(), text.end(), is_control);
 }
 
+// The value of a node, none where the kind does not take it.
+struct Reader {
+  const toml::node& node;
+  std::string_view word;
+
+  KeyValue operator()(const WholeNumbers& range) const {
+    const auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
+    if (value && *value >= range.least && *value <= range.most) return *value;
+    return read_word();
+  }
+  // Whole numbers are numbers too. NaN is in no range.
+  KeyValue operator()(const RealNumbers& range) const {
+    const auto value = node.is_number() ? node.value<double>() : std::nullopt;
+    if (value && *value >= range.least && *value <= range.most) return *value;
+    return read_word();
+  }
+  KeyValue operator()(const OneOf& names) const {
+    const auto value = node.value<std::string>();
+    if (value && std::find(names.begin(), names.end(), *value) != names.end()) return *value;
+    return {};
+  }
+  KeyValue operator()(Flag) const {
+    if (!node.is_boolean()) return {};
+    return *node.value<bool>() ? "yes" : "no";
+  }
+  KeyValue operator()(Name) const {
+    const auto value = node.value<std::string>();
+    if (value && is_name(*value)) return *value;
+    return {};
+  }
+
+ private:
+  KeyValue read_word() const {
+    const auto value = word.empty() ? std::nullopt : node.value<std::string>();
+    if (value && *value == word) return *value;
+    return {};
+  }
+};
+
 }  // namespace
 
 void refuse_campaign(const std::string& message) { throw Error(ExitStatus::usage, message); }
@@ -39,57 +78,36 @@ void Section::require_known_keys(const std::vector<std::string>& known) const {
     const std::string text(key.str());
     if (std::find(known.begin(), known.end(), text) == known.end()) {
       refuse_campaign(fmt::format("{}: unknown key \"{}\" in {}: {}", place_of(node, path_), one_line(text), name_,
-                                  remedy_for_name(text, known)));
+                                  remedy_for_key(text, known)));
     }
   }
 }
 
-void Section::refuse_value(const char* key, const toml::node& node, const std::string& remedy) const {
+void Section::refuse_value(std::string_view key, const toml::node& node, const std::string& remedy) const {
   refuse_campaign(fmt::format("{}: {} = {} in {}: {}", place_of(node, path_), key, as_text(node), name_, remedy));
 }
 
-std::vector<std::string> Section::texts(const char* key, std::vector<std::string> otherwise, bool many) const {
-  const std::string kind =
-      fmt::format("a name in quotes (1 to {} bytes, no control characters such as line ends)", kMostNameBytes);
-  return list<std::string>(
-      key, std::move(otherwise), kind,
-      [](const toml::node& node) {
-        const std::optional<std::string> value = node.value<std::string>();
-        return value && is_name(*value) ? value : std::nullopt;
-      },
-      many);
-}
-
-std::vector<std::int64_t> Section::integers(const char* key, std::vector<std::int64_t> otherwise, WholeNumbers range,
-                                            bool many) const {
-  const std::string kind = fmt::format("a whole number of at least {} and at most {}", range.least, range.most);
-  return list<std::int64_t>(
-      key, std::move(otherwise), kind,
-      [range](const toml::node& node) {
-        const auto value = node.is_integer() ? node.value<std::int64_t>() : std::nullopt;
-        return value && *value >= range.least && *value <= range.most ? value : std::nullopt;
-      },
-      many);
-}
-
-// Whole numbers are numbers too. NaN is in no range.
-std::vector<double> Section::reals(const char* key, std::vector<double> otherwise, RealNumbers range, bool many) const {
-  const std::string kind =
-      fmt::format("a number above 0, of at least {:.6g} and at most {:.6g}", range.least, range.most);
-  return list<double>(
-      key, std::move(otherwise), kind,
-      [range](const toml::node& node) {
-        const auto value = node.is_number() ? node.value<double>() : std::nullopt;
-        return value && *value >= range.least && *value <= range.most ? value : std::nullopt;
-      },
-      many);
-}
-
-bool Section::flag(const char* key) const {
-  const toml::node* node = find(key);
-  if (node == nullptr) return false;
-  if (!node->is_boolean()) refuse_value(key, *node, "give true or false");
-  return *node->value<bool>();
+std::vector<KeyValue> Section::values(const Key& key) const {
+  const toml::node* node = find(key.name);
+  if (node == nullptr) return {key.otherwise};
+  const toml::array* array = node->as_array();
+  if (!key.many && array != nullptr) refuse_value(key.name, *node, "give one value, not a list");
+  std::vector<KeyValue> values;
+  const auto add = [&](const toml::node& element) {
+    const KeyValue value = std::visit(Reader{element, key.word}, key.kind);
+    if (value == KeyValue()) {
+      refuse_value(key.name, *node,
+                   "give " + text_of(key.kind, key.word) + (key.many ? ", or a list of them" : ""));
+    }
+    values.push_back(value);
+  };
+  if (array == nullptr) {
+    add(*node);
+    return values;
+  }
+  for (const toml::node& element : *array) add(element);
+  if (values.empty()) refuse_value(key.name, *node, "the list is empty: give at least one value");
+  return values;
 }
 
 }  // namespace knowscale

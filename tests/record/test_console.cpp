@@ -7,6 +7,7 @@
 #include "record/durable_file.hpp"
 #include "record/table_file.hpp"
 #include "study/case_run.hpp"
+#include "study/keys.hpp"
 
 namespace knowscale {
 namespace {
@@ -53,6 +54,37 @@ TEST(CaseTable, NamesOnceWhatAllCasesShareAndShowsWhatVaries) {
   EXPECT_NE(text.find("25.0 %"), std::string::npos) << "share of exchange";
   EXPECT_NE(text.find("10.0 %"), std::string::npos) << "share of copies";
   EXPECT_NE(text.find("VALID"), std::string::npos);
+}
+
+// Every key that is part of what a case is tells rows apart where it alone differs.
+TEST(CaseTable, TellsRowsApartByEveryKeyWithARole) {
+  for (const CaseKey& key : case_keys()) {
+    if (key.role == Role::none) continue;
+    Case a, b;
+    a.study = b.study = "s";
+    a.model = b.model = "knowledge";
+    a.on_device = b.on_device = a.attends_to_tokens = b.attends_to_tokens = true;
+    if (key.name == "model") {
+      b.model = "self";
+    } else if (std::holds_alternative<Flag>(key.kind)) {
+      key.set(a, "no");
+      key.set(b, "yes");
+    } else if (const auto* names = std::get_if<OneOf>(&key.kind)) {
+      key.set(a, names->front());
+      key.set(b, names->back());
+    } else if (std::holds_alternative<Name>(key.kind)) {
+      key.set(a, "one");
+      key.set(b, "other");
+    } else if (std::holds_alternative<RealNumbers>(key.kind)) {
+      key.set(a, 0.5);
+      key.set(b, 0.25);
+    } else {
+      key.set(a, 8);
+      key.set(b, 16);
+    }
+    const std::string text = case_table(cases_of({a, b}, true));
+    EXPECT_NE(text.find("  " + std::string(key.name) + "  "), std::string::npos) << key.name << "\n" << text;
+  }
 }
 
 TEST(CaseTable, GivesTheReasonOfAnInvalidCase) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "models/cost.hpp"
 #include "study/plan.hpp"
 
 namespace knowscale {
@@ -13,31 +14,18 @@ ExpansionContext context() {
   ExpansionContext context;
   context.names = known_names();
   context.launched_ranks = 4;
-  context.cores_a_rank = 3;
+  context.cores_per_rank = 3;
   context.open_knowledge = [](const std::string& path) { return KnowledgeExtent{"found/" + path, 1000, 96, 0}; };
   return context;
 }
 
 Study study() {
-  Study s;
-  s.name = "s";
-  s.knowledge = {"gaussian"};
-  s.model = {"knowledge"};
-  s.kernel = {"blas"};
-  s.reduction = {"packed"};
-  s.precision = {Precision::f32};
-  s.n = {8};
-  s.d = {0};
-  s.heads = s.kv_heads = s.batch = s.threads = {1};
-  s.hidden = s.query_block = s.key_block = s.query_tile = s.node_size = {0};
-  s.placement = {Placement::natural};
-  s.overlap = s.causal = {false};
-  s.sequence = {Placement::replicated};
-  s.lengths = {Lengths::equal};
-  s.chunk = {64};
-  s.scale = {0};
-  s.m = {std::int64_t{100}};
-  s.ranks = std::vector<std::int64_t>{1};
+  Study s = parse_campaign("s.toml", "[[study]]\nname = \"s\"\nmodel = \"knowledge\"\n", {}).studies[0];
+  s["kernel"] = {"blas"};
+  s["n"] = {8};
+  s["m"] = {100};
+  s["chunk"] = {64};
+  s["ranks"] = {1};
   return s;
 }
 
@@ -60,10 +48,10 @@ std::string refusal(const Study& s) {
 
 TEST(Expand, IsTheProductOfTheListsNumberedWithRanksInnermost) {
   Study s = study();
-  s.kernel = {"reference", "blas"};
-  s.reduction = {"packed", "two_phase"};
-  s.m = {std::int64_t{10}, std::int64_t{20}};
-  s.ranks = std::vector<std::int64_t>{1, 2};
+  s["kernel"] = {"reference", "blas"};
+  s["reduction"] = {"packed", "two_phase"};
+  s["m"] = {10, 20};
+  s["ranks"] = {1, 2};
   const std::vector<Case> cases = cases_of(s);
   ASSERT_EQ(cases.size(), 16U);
   for (std::size_t i = 0; i < cases.size(); ++i) EXPECT_EQ(cases[i].number, static_cast<std::int64_t>(i) + 1);
@@ -76,11 +64,11 @@ TEST(Expand, IsTheProductOfTheListsNumberedWithRanksInnermost) {
 
 TEST(Expand, WhatAModelDoesNotUseDoesNotMultiplyItsCases) {
   Study s = study();
-  s.model = {"lstm"};
-  s.kernel = {"reference", "blas"};
-  s.reduction = {"packed", "two_phase"};
-  s.heads = {1, 2};
-  s.scale = {0.1, 0.2};
+  s["model"] = {"lstm"};
+  s["kernel"] = {"reference", "blas"};
+  s["reduction"] = {"packed", "two_phase"};
+  s["heads"] = {1, 2};
+  s["scale"] = {0.1, 0.2};
   const std::vector<Case> cases = cases_of(s);
   ASSERT_EQ(cases.size(), 1U);
   EXPECT_EQ(cases[0].kernel, kUnused);
@@ -99,7 +87,7 @@ void add_devices(ExpansionContext& c) {
 TEST(Expand, SaysWhyThereAreNoKernelsOfDevices) {
   ExpansionContext c = context();
   Study s = study();
-  s.kernel = {"cuda"};
+  s["kernel"] = {"cuda"};
   for (const ExitStatus status : {ExitStatus::usage, ExitStatus::resource}) {
     c.names.without_devices = Error(status, "there is none");
     try {
@@ -118,10 +106,10 @@ TEST(Expand, TransportIsHeededWhereStatesOfDevicesAreMergedThere) {
   ExpansionContext c = context();
   add_devices(c);
   Study s = study();
-  s.model = {"knowledge"};
-  s.kernel = {"simd", "cuda"};
-  s.reduction = {"two_phase"};
-  s.transport = {Transport::host, Transport::nccl};
+  s["model"] = {"knowledge"};
+  s["kernel"] = {"simd", "cuda"};
+  s["reduction"] = {"two_phase"};
+  s["transport"] = {"host", "nccl"};
   std::vector<std::pair<std::string, Transport>> found;
   for (const Case& one : cases_of(s, c)) {
     if (one.ranks == 1) found.emplace_back(one.kernel, one.options.transport);
@@ -129,12 +117,12 @@ TEST(Expand, TransportIsHeededWhereStatesOfDevicesAreMergedThere) {
   const std::vector<std::pair<std::string, Transport>> expected = {
       {"simd", Transport::host}, {"cuda", Transport::host}, {"cuda", Transport::nccl}};
   EXPECT_EQ(found, expected);
-  s.overlap = {true};
+  s["overlap"] = {"yes"};
   EXPECT_THROW(cases_of(s, c), Error) << "collectives over device memory block";
-  s.overlap = {false};
-  s.reduction = {"packed"};
+  s["overlap"] = {"no"};
+  s["reduction"] = {"packed"};
   EXPECT_THROW(cases_of(s, c), Error) << "merges on the host";
-  s.kernel = {"simd"};
+  s["kernel"] = {"simd"};
   EXPECT_NO_THROW(cases_of(s, c));
 }
 
@@ -142,12 +130,12 @@ TEST(Expand, HeadsWiderThanTheFusedKernelsAreRefused) {
   ExpansionContext c = context();
   add_devices(c);
   Study s = study();
-  s.model = {"knowledge"};
-  s.kernel = {"cuda"};
-  s.d = {514};
-  s.heads = s.kv_heads = {2};
+  s["model"] = {"knowledge"};
+  s["kernel"] = {"cuda"};
+  s["d"] = {514};
+  s["heads"] = s["kv_heads"] = {2};
   EXPECT_THROW(cases_of(s, c), Error);
-  s.d = {512};
+  s["d"] = {512};
   EXPECT_NO_THROW(cases_of(s, c));
 }
 
@@ -156,9 +144,9 @@ TEST(Expand, TellsKernelsOfDevicesFromOthersForAnLstm) {
   for (KernelTraits& kernel : c.names.kernels) kernel.precisions = {Precision::f32, Precision::f64};
   add_devices(c);
   Study s = study();
-  s.model = {"lstm"};
-  s.precision = {Precision::f32, Precision::f64};
-  s.kernel = {"simd", "blas", "cublas", "cuda"};
+  s["model"] = {"lstm"};
+  s["precision"] = {"f32", "f64"};
+  s["kernel"] = {"simd", "blas", "cublas", "cuda"};
   const std::vector<Case> both = cases_of(s, c);
   ASSERT_EQ(both.size(), 4U);
   for (std::size_t i = 0; i < both.size(); ++i) {
@@ -166,40 +154,40 @@ TEST(Expand, TellsKernelsOfDevicesFromOthersForAnLstm) {
     EXPECT_EQ(both[i].precision, i % 2 == 0 ? Precision::f32 : Precision::f64);
     EXPECT_EQ(both[i].reduction, kUnused);
   }
-  s.kernel = {"cublas"};
+  s["kernel"] = {"cublas"};
   ASSERT_EQ(cases_of(s, c).size(), 2U);
   EXPECT_EQ(cases_of(s, c)[0].kernel, "cuda");
-  s.model = {"linear"};  // has no softmax, and runs on the host alone
-  s.precision = {Precision::f32};
-  s.kernel = {"simd", "cuda"};
+  s["model"] = {"linear"};  // has no softmax, and runs on the host alone
+  s["precision"] = {"f32"};
+  s["kernel"] = {"simd", "cuda"};
   ASSERT_EQ(cases_of(s, c).size(), 1U);
   EXPECT_EQ(cases_of(s, c)[0].kernel, kUnused);
 }
 
-std::vector<std::int64_t> from_1_to(std::int64_t last) {
-  std::vector<std::int64_t> numbers;
-  for (std::int64_t i = 1; i <= last; ++i) numbers.push_back(i);
+std::vector<KeyValue> from_1_to(std::int64_t last) {
+  std::vector<KeyValue> numbers;
+  for (std::int64_t i = 1; i <= last; ++i) numbers.emplace_back(i);
   return numbers;
 }
 
 TEST(Expand, TooManyCasesAreCountedAndRefusedWithoutMakingThem) {
   Study s = study();
-  s.n = s.batch = s.query_block = s.key_block = from_1_to(32);
+  s["n"] = s["batch"] = s["query_block"] = s["key_block"] = from_1_to(32);
   EXPECT_NE(refusal(s).find("stands for 1048576 cases, and max_cases = 10000"), std::string::npos) << refusal(s);
-  s.threads = from_1_to(32);  // too many for the machine, but that is not the first to be said
+  s["threads"] = from_1_to(32);  // too many for the machine, but that is not the first to be said
   EXPECT_NE(refusal(s).find("stands for 33554432 cases"), std::string::npos) << refusal(s);
-  s.scale.clear();
-  for (int i = 1; i <= 32; ++i) s.scale.push_back(i);
+  s["scale"].clear();
+  for (int i = 1; i <= 32; ++i) s["scale"].emplace_back(double(i));
   EXPECT_NE(refusal(s).find("stands for 1073741824 cases"), std::string::npos) << refusal(s);
   // Far beyond 64 bits.
-  s.heads = s.kv_heads = s.d = s.query_tile = s.n = s.batch = s.query_block = s.key_block = from_1_to(5000);
+  s["heads"] = s["kv_heads"] = s["d"] = s["query_tile"] = s["n"] = s["batch"] = s["query_block"] = s["key_block"] = from_1_to(5000);
   EXPECT_NE(refusal(s).find("cases, and max_cases"), std::string::npos) << refusal(s);
 }
 
 TEST(Expand, TheLimitOfCasesCanBeRaised) {
   Campaign campaign;
   campaign.studies = {study(), study()};
-  for (Study& s : campaign.studies) s.n = from_1_to(6000);
+  for (Study& s : campaign.studies) s["n"] = from_1_to(6000);
   EXPECT_THROW(expand(campaign, context()), Error) << "12000 in all";
   campaign.max_cases = 12000;
   EXPECT_EQ(expand(campaign, context()).size(), 12000U);
@@ -207,33 +195,32 @@ TEST(Expand, TheLimitOfCasesCanBeRaised) {
 
 TEST(Expand, ListsThatAModelDoesNotUseCostNothing) {
   Study s = study();
-  s.model = {"lstm", "linear"};
-  s.heads = s.kv_heads = {1};
-  s.query_tile = s.query_block = s.key_block = s.node_size = s.chunk = from_1_to(5000);
-  s.n = std::vector<std::int64_t>(100'000, 8);
+  s["model"] = {"lstm", "linear"};
+  s["heads"] = s["kv_heads"] = {1};
+  s["query_tile"] = s["query_block"] = s["key_block"] = s["node_size"] = s["chunk"] = from_1_to(5000);
+  s["n"] = std::vector<KeyValue>(100'000, std::int64_t{8});
   EXPECT_EQ(cases_of(s).size(), 2U);
-  s.model = {"knowledge"};
-  s.query_tile = {0};
-  s.query_block = s.key_block = {0};
+  s["model"] = {"knowledge"};
+  s["query_tile"] = s["query_block"] = s["key_block"] = {KeyValue()};
   EXPECT_EQ(cases_of(s).size(), 1U) << "packed heeds neither chunk nor node_size";
 }
 
 // The count is what expansion comes to, for every model at once.
 TEST(Expand, CountsWhatItMakes) {
   Study s = study();
-  for (const ModelTraits& model : known_names().models) s.model.push_back(model.name);
-  s.kernel = {"reference", "simd"};
-  s.reduction = {"packed", "ring", "reproducible", "hierarchical"};
-  s.knowledge = {"gaussian", "sphere", "set.h5"};
-  s.heads = {2, 4};
-  s.hidden = {3, 4, 5};
-  s.scale = {0.5, 0.25};
-  s.query_block = {16, 32, 64};
-  s.query_tile = {1, 2};
-  s.chunk = {8, 16};
-  s.node_size = {1, 2};
-  s.ranks = std::vector<std::int64_t>{1, 2, 2};
-  s.m = {std::int64_t{64}, std::int64_t{100}};
+  for (const ModelTraits& model : known_names().models) s["model"].push_back(model.name);
+  s["kernel"] = {"reference", "simd"};
+  s["reduction"] = {"packed", "ring", "reproducible", "hierarchical"};
+  s["knowledge"] = {"gaussian", "sphere", "set.h5"};
+  s["heads"] = {2, 4};
+  s["hidden"] = {3, 4, 5};
+  s["scale"] = {0.5, 0.25};
+  s["query_block"] = {16, 32, 64};
+  s["query_tile"] = {1, 2};
+  s["chunk"] = {8, 16};
+  s["node_size"] = {1, 2};
+  s["ranks"] = {1, 2, 2};
+  s["m"] = {64, 100};
   Campaign campaign;
   campaign.studies = {s};
   campaign.max_cases = 1'000'000;
@@ -249,29 +236,29 @@ TEST(Expand, ThreadsFarBeyondTheMachineMustBeAskedFor) {
   c.machine_cores = 2;
   Campaign campaign;
   campaign.studies = {study()};
-  campaign.studies[0].threads = {8};
+  campaign.studies[0]["threads"] = {8};
   EXPECT_EQ(expand(campaign, c)[0].threads, 8);
-  campaign.studies[0].threads = {9};
+  campaign.studies[0]["threads"] = {9};
   try {
     expand(campaign, c);
     FAIL() << "not refused";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what())
                   .find("threads = 9 on a machine with 2 cores: use at most 8, or ask for more with "
-                        "threads_a_core = 5"),
+                        "threads_per_core = 5"),
               std::string::npos)
         << error.what();
   }
-  campaign.threads_a_core = 5;
+  campaign.threads_per_core = 5;
   EXPECT_EQ(expand(campaign, c)[0].threads, 9);
 }
 
 TEST(Expand, ScalesAreRefusedWhereThePrecisionCannotHoldThem) {
   Study s = study();
   const auto is_taken = [&](Precision precision, double scale) {
-    s.kernel = {"simd"};
-    s.precision = {precision};
-    s.scale = {scale};
+    s["kernel"] = {"simd"};
+    s["precision"] = {std::string(name_of(precision))};
+    s["scale"] = {scale};
     try {
       return cases_of(s).size() == 1;
     } catch (const Error& error) {
@@ -294,16 +281,16 @@ TEST(Expand, ScalesAreRefusedWhereThePrecisionCannotHoldThem) {
 
 TEST(Expand, ValuesGivenTwiceMakeOneCase) {
   Study s = study();
-  s.n = {8, 8};
-  s.ranks = std::vector<std::int64_t>{1, 1};
+  s["n"] = {8, 8};
+  s["ranks"] = {1, 1};
   EXPECT_EQ(cases_of(s).size(), 1U);
 }
 
 TEST(Expand, ResolvesScaleThreadsAndWidth) {
   Study s = study();
-  s.heads = {4};
-  s.kv_heads = {2};
-  s.threads = {0};
+  s["heads"] = {4};
+  s["kv_heads"] = {2};
+  s["threads"] = {0};
   const Case c = cases_of(s)[0];
   EXPECT_EQ(c.d, 64);
   EXPECT_DOUBLE_EQ(c.scale, 0.25);
@@ -313,7 +300,7 @@ TEST(Expand, ResolvesScaleThreadsAndWidth) {
 
 TEST(Expand, PowersAreOneTwoFourAndTheNumberLaunched) {
   Study s = study();
-  s.ranks.reset();
+  s["ranks"] = {"powers"};
   ExpansionContext c = context();
   c.launched_ranks = 6;
   std::vector<int> ranks;
@@ -329,8 +316,8 @@ TEST(Expand, TheCommandLinesRanksWin) {
 
 TEST(Expand, WeakScalingGivesEveryRankItsShare) {
   Study s = study();
-  s.scaling = Scaling::weak;
-  s.ranks = std::vector<std::int64_t>{1, 4};
+  s["scaling"] = {"weak"};
+  s["ranks"] = {1, 4};
   const std::vector<Case> cases = cases_of(s);
   EXPECT_EQ(cases[0].m, 100);
   EXPECT_EQ(cases[1].m, 400);
@@ -338,8 +325,8 @@ TEST(Expand, WeakScalingGivesEveryRankItsShare) {
 
 TEST(Expand, AFileGivesItsOwnSizeAndWidth) {
   Study s = study();
-  s.knowledge = {"set.h5"};
-  s.m = {};
+  s["knowledge"] = {"set.h5"};
+  s["m"] = {KeyValue()};
   const Case c = cases_of(s)[0];
   EXPECT_EQ(c.knowledge, "found/set.h5");
   EXPECT_EQ(c.m, 1000);
@@ -352,104 +339,104 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
     void (*change)(Study&);
     const char* words;
   } table[] = {
-      {"model", [](Study& s) { s.model = {"knowlegde"}; }, "did you mean \"knowledge\"?"},
-      {"kernel", [](Study& s) { s.kernel = {"sind"}; },
+      {"model", [](Study& s) { s["model"] = {"knowlegde"}; }, "did you mean \"knowledge\"?"},
+      {"kernel", [](Study& s) { s["kernel"] = {"sind"}; },
        "unknown kernel \"sind\": did you mean \"simd\"? use one of reference, blas, simd"},
-      {"reduction", [](Study& s) { s.reduction = {"rung"}; }, "unknown reduction \"rung\": did you mean \"ring\"?"},
-      {"heads", [](Study& s) { s.heads = {3}; }, "heads = 3 do not divide d = 64"},
-      {"more heads than d", [](Study& s) { s.heads = {128}; }, "heads = 128 do not divide d = 64"},
+      {"reduction", [](Study& s) { s["reduction"] = {"rung"}; }, "unknown reduction \"rung\": did you mean \"ring\"?"},
+      {"heads", [](Study& s) { s["heads"] = {3}; }, "heads = 3 do not divide d = 64"},
+      {"more heads than d", [](Study& s) { s["heads"] = {128}; }, "heads = 128 do not divide d = 64"},
       {"kv_heads",
        [](Study& s) {
-         s.heads = {4};
-         s.kv_heads = {3};
+         s["heads"] = {4};
+         s["kv_heads"] = {3};
        },
        "kv_heads = 3 do not divide heads = 4"},
-      {"ranks", [](Study& s) { s.ranks = std::vector<std::int64_t>{8}; },
+      {"ranks", [](Study& s) { s["ranks"] = {8}; },
        "ranks = 8, but 4 are launched: use mpirun -n 8"},
       {"m of a file",
        [](Study& s) {
-         s.knowledge = {"set.h5"};
-         s.m = {std::int64_t{1001}};
+         s["knowledge"] = {"set.h5"};
+         s["m"] = {1001};
        },
        "m = 1001, but found/set.h5 holds 1000"},
       {"d of a file",
        [](Study& s) {
-         s.knowledge = {"set.h5"};
-         s.d = {97};
+         s["knowledge"] = {"set.h5"};
+         s["d"] = {97};
        },
        "d = 97, but vectors of found/set.h5 have 96"},
-      {"all of a generator", [](Study& s) { s.m = {AllVectors{}}; }, "m = \"all\" of the generator gaussian"},
+      {"all of a generator", [](Study& s) { s["m"] = {"all"}; }, "m = \"all\" of the generator gaussian"},
       {"all, weak",
        [](Study& s) {
-         s.knowledge = {"set.h5"};
-         s.m = {AllVectors{}};
-         s.scaling = Scaling::weak;
+         s["knowledge"] = {"set.h5"};
+         s["m"] = {"all"};
+         s["scaling"] = {"weak"};
        },
        "weak scaling"},
-      {"m of none", [](Study& s) { s.m = {std::int64_t{0}}; }, "m = 0, but model \"knowledge\" reads the knowledge"},
+      {"m of none", [](Study& s) { s["m"] = {0}; }, "m = 0, but model \"knowledge\" reads the knowledge"},
       {"m of no moments",
        [](Study& s) {
-         s.model = {"moment"};
-         s.m = {std::int64_t{0}};
+         s["model"] = {"moment"};
+         s["m"] = {0};
        },
        "m = 0, but model \"moment\" reads the knowledge"},
-      {"causal knowledge", [](Study& s) { s.causal = {true}; }, "causal = true, but model \"knowledge\" has no tokens"},
+      {"causal knowledge", [](Study& s) { s["causal"] = {"yes"}; }, "causal = true, but model \"knowledge\" has no tokens"},
       {"causal linear",
        [](Study& s) {
-         s.model = {"self", "linear"};
-         s.causal = {true};
+         s["model"] = {"self", "linear"};
+         s["causal"] = {"yes"};
        },
        "causal = true, but model \"linear\" has no tokens"},
       {"a sequence on more ranks than tokens",
        [](Study& s) {
-         s.n = {3};
-         s.sequence = {Placement::sharded};
-         s.ranks = std::vector<std::int64_t>{4};
+         s["n"] = {3};
+         s["sequence"] = {"sharded"};
+         s["ranks"] = {4};
        },
        "with 3 tokens in all on 4 ranks: use at most 3 ranks"},
-      {"sentences of none", [](Study& s) { s.lengths = {Lengths::sentences}; }, "gaussian has no sentences"},
-      {"more attended than there are", [](Study& s) { s.top_k = 101; }, "top_k = 101, but the knowledge has m = 100"},
+      {"sentences of none", [](Study& s) { s["lengths"] = {"sentences"}; }, "gaussian has no sentences"},
+      {"more attended than there are", [](Study& s) { s["top_k"] = {101}; }, "top_k = 101, but the knowledge has m = 100"},
       {"numbers that f16 does not hold",
        [](Study& s) {
-         s.knowledge = {"large_scores"};
-         s.kernel = {"simd"};
-         s.precision = {Precision::f16};
+         s["knowledge"] = {"large_scores"};
+         s["kernel"] = {"simd"};
+         s["precision"] = {"f16"};
        },
        "large_scores has numbers beyond 65504"},
-      {"m overflows", [](Study& s) { s.m = {std::int64_t{1} << 58}; }, "overflows 64 bits"},
+      {"m overflows", [](Study& s) { s["m"] = {std::int64_t{1} << 58}; }, "overflows 64 bits"},
       {"weak m overflows",
        [](Study& s) {
-         s.m = {std::int64_t{1} << 62};
-         s.scaling = Scaling::weak;
-         s.ranks = std::vector<std::int64_t>{4};
+         s["m"] = {std::int64_t{1} << 62};
+         s["scaling"] = {"weak"};
+         s["ranks"] = {4};
        },
        "overflows 64 bits"},
       {"scores of a thread",
        [](Study& s) {
-         s.n = {1 << 20};
-         s.m = {1 << 20};
-         s.query_block = s.key_block = {1 << 20};
+         s["n"] = {1 << 20};
+         s["m"] = {1 << 20};
+         s["query_block"] = s["key_block"] = {1 << 20};
        },
        "query_block = 1048576 and key_block = 1048576 are 1099511627776 scores"},
       {"most attended overflow",
        [](Study& s) {
-         s.n = {std::int64_t{1} << 40};
-         s.m = {std::int64_t{1} << 40};
-         s.top_k = std::int64_t{1} << 40;
+         s["n"] = {std::int64_t{1} << 40};
+         s["m"] = {std::int64_t{1} << 40};
+         s["top_k"] = {std::int64_t{1} << 40};
        },
        "overflows 64 bits"},
       {"gates overflow",
        [](Study& s) {
-         s.model = {"lstm"};
-         s.n = {std::int64_t{1} << 40};
-         s.d = {1};
-         s.hidden = {1 << 24};
+         s["model"] = {"lstm"};
+         s["n"] = {std::int64_t{1} << 40};
+         s["d"] = {1};
+         s["hidden"] = {1 << 24};
        },
        "overflows 64 bits"},
       {"n overflows",
        [](Study& s) {
-         s.n = {std::int64_t{1} << 40};
-         s.batch = {std::int64_t{1} << 30};
+         s["n"] = {std::int64_t{1} << 40};
+         s["batch"] = {std::int64_t{1} << 30};
        },
        "overflows 64 bits"},
   };
@@ -464,10 +451,10 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
 
 TEST(Expand, GivesEveryModelWhatItUses) {
   Study s = study();
-  s.model = {"self", "linear", "transformer", "lstm", "joint"};
-  s.reduction = {"packed", "tree"};
-  s.placement = {Placement::natural, Placement::replicated};
-  s.top_k = 3;
+  s["model"] = {"self", "linear", "transformer", "lstm", "joint"};
+  s["reduction"] = {"packed", "tree"};
+  s["placement"] = {"natural", "replicated"};
+  s["top_k"] = {3};
   const std::vector<Case> cases = cases_of(s);
   ASSERT_EQ(cases.size(), 4U + 2 + 4 + 2 + 4);
   EXPECT_EQ(cases[0].knowledge, kUnused);  // self reads none
@@ -488,9 +475,9 @@ TEST(Expand, GivesEveryModelWhatItUses) {
 
 TEST(Expand, ResolvesTheLengthsOfSequences) {
   Study s = study();
-  s.n = {7};
-  s.batch = {5};
-  s.lengths = {Lengths::random};
+  s["n"] = {7};
+  s["batch"] = {5};
+  s["lengths"] = {"random"};
   const Case drawn = cases_of(s)[0];
   ASSERT_EQ(drawn.unequal.size(), 5U);
   EXPECT_EQ(drawn.unequal[0], 7);
@@ -498,8 +485,8 @@ TEST(Expand, ResolvesTheLengthsOfSequences) {
   EXPECT_EQ(cases_of(s)[0].unequal, drawn.unequal);
   EXPECT_EQ(drawn.sequences().back().end, drawn.tokens());
 
-  s.knowledge = {"set.h5"};
-  s.lengths = {Lengths::sentences};
+  s["knowledge"] = {"set.h5"};
+  s["lengths"] = {"sentences"};
   ExpansionContext c = context();
   c.open_knowledge = [](const std::string& path) { return KnowledgeExtent{path, 1000, 96, 3}; };
   c.sentence_lengths = [](const std::string&, std::int64_t) { return std::vector<std::int64_t>{9, 2, 4}; };
@@ -508,12 +495,12 @@ TEST(Expand, ResolvesTheLengthsOfSequences) {
 
 TEST(Expand, KeepsOfTheOptionsOfExchangeWhatTheReductionHeeds) {
   Study s = study();
-  s.reduction = {"packed", "ring", "reproducible", "hierarchical", "auto"};
-  s.overlap = {false, true};
-  s.query_tile = {7};
-  s.chunk = {32};
+  s["reduction"] = {"packed", "ring", "reproducible", "hierarchical", "auto"};
+  s["overlap"] = {"no", "yes"};
+  s["query_tile"] = {7};
+  s["chunk"] = {32};
   ExpansionContext c = context();
-  c.ranks_a_node = 3;
+  c.ranks_per_node = 3;
   const std::vector<Case> cases = cases_of(s, c);
   ASSERT_EQ(cases.size(), 10U);
   const auto expect = [&](std::size_t i, std::int64_t tile, std::int64_t chunk, int node_size) {
@@ -529,7 +516,7 @@ TEST(Expand, KeepsOfTheOptionsOfExchangeWhatTheReductionHeeds) {
     expect(6 + form, 7, 0, 3);   // hierarchical
     expect(8 + form, 7, 32, 3);  // auto may become any of them
   }
-  s.model = {"lstm"};
+  s["model"] = {"lstm"};
   EXPECT_EQ(cases_of(s, c).size(), 1U);
 }
 
@@ -581,6 +568,32 @@ TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
     change(changed[0]);
     EXPECT_NE(config_hash(campaign, changed), before);
   }
+}
+
+TEST(ConfigHash, SeesWhatKnowledgeFilesHold) {
+  const Campaign campaign;
+  const std::vector<Case> cases(1);
+  EXPECT_EQ(config_hash(campaign, cases, {"a"}), config_hash(campaign, cases, {"a"}));
+  EXPECT_NE(config_hash(campaign, cases, {"a"}), config_hash(campaign, cases, {"b"}));
+  EXPECT_NE(config_hash(campaign, cases, {"a"}), config_hash(campaign, cases));
+}
+
+// A case says all that its cost follows from: no file is opened for it.
+TEST(Expand, ACaseKnowsWhetherItsFileHasValues) {
+  ExpansionContext c = context();
+  Study s = study();
+  s["knowledge"] = {"set.h5"};
+  double bytes[2];
+  for (const bool has_values : {false, true}) {
+    c.open_knowledge = [has_values](const std::string& path) {
+      return KnowledgeExtent{"nowhere/" + path, 1000, 64, 0, has_values};
+    };
+    const Case one = cases_of(s, c)[0];
+    EXPECT_EQ(one.has_separate_values(), has_values);
+    bytes[has_values ? 1 : 0] =
+        cost_of(one, model_by_name<float>("knowledge").structure, backend_of<float>(one)).bytes_read;
+  }
+  EXPECT_EQ(bytes[1], 2 * bytes[0]);
 }
 
 TEST(ShippedCampaigns, ExpandForAnyNumberOfRanks) {

@@ -123,7 +123,7 @@ def kept_file(tmp_path):
     def write(case: dict, kept: dict[str, np.ndarray]) -> Path:
         path = tmp_path / "kept.h5"
         with h5py.File(path, "w") as file:
-            file.attrs["schema_version"] = 5
+            file.attrs["schema_version"] = 6
             file.attrs["campaign"] = "kept"
             write_table(file, "cases", pd.DataFrame([{"case": 1, **CASE, "reduction_asked": CASE["reduction"], **case}]))
             for name, values in kept.items():
@@ -142,7 +142,7 @@ def result_file(tmp_path) -> Path:
         [{"case": c, "launch": 1, "repetition": i, "seconds": s * (1 + 0.01 * i)} for c, s in zip(table["case"], table["seconds_median"]) for i in range(3)]
     )
     with h5py.File(path, "w") as file:
-        file.attrs["schema_version"] = 5
+        file.attrs["schema_version"] = 6
         file.attrs["campaign"] = "golden"
         write_table(file, "cases", table)
         write_table(file, "samples", samples)

@@ -141,6 +141,15 @@ def test_options_name_a_series_where_they_differ():
     assert labels == {"hierarchical, nodes of 2", "hierarchical, nodes of 4", "reproducible"}
 
 
+def test_transports_are_series_of_their_own():
+    rows = [{"reduction": "two_phase", "kernel": "cuda", "transport": transport} for transport in ("host", "nccl")]
+    table = frame(*[row | {"n": n} for row in rows for n in SIZES])
+    (contest,) = reductions.contests(reductions.exchange(table, samples_of([1.0] * 3 + [2.0] * 3)))
+    assert set(contest["label"]) == {"two_phase, by host", "two_phase, by nccl"}
+    assert len(contest) == 6, "no row is dropped"
+    assert set(reductions.fastest(contest)["label"]) == {"two_phase, by host"}
+
+
 LEFT_OUT = {
     "one rank": {"ranks": 1},
     "overlapped": {"overlap": "yes"},

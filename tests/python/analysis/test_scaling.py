@@ -106,9 +106,9 @@ def test_ratios_compare_the_same_problem_alone(cases):
 
 def test_a_crowded_problem_gets_a_panel_for_each_model(cases):
     few = cases[cases["study"] == "strong"]
-    assert len(plot.panels_of(few, ["study", "m"], scaling.SERIES, "model")) == 1
+    assert len(plot.panels_of(few, ["study", "m"], scaling.series(few), "model")) == 1
     many = pd.concat([few.assign(model=model, threads=threads) for model in ("knowledge", "joint") for threads in (1, 2, 3)])
-    assert [set(mine["model"]) for mine in plot.panels_of(many, ["study", "m"], scaling.SERIES, "model")] == [{"knowledge"}, {"joint"}]
+    assert [set(mine["model"]) for mine in plot.panels_of(many, ["study", "m"], scaling.series(few), "model")] == [{"knowledge"}, {"joint"}]
 
 
 def test_styles_of_many_lines_differ():

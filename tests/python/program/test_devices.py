@@ -83,8 +83,8 @@ def test_the_record_names_the_device_of_every_rank(emulated, tmp_path):
 def test_ranks_share_a_device_where_the_campaign_allows_it(emulated, tmp_path):
     done = emulated("run", "device.toml", "-o", "out.h5", devices=1)
     assert done.status == 3 and len(done.errors) == 1
-    assert "2 ranks on" in done.errors[0] and "ranks_a_device = 2" in done.errors[0]
-    assert emulated("run", "device.toml", "-o", "out.h5", "--set", "ranks_a_device=2", devices=1).status == 0
+    assert "2 ranks on" in done.errors[0] and "ranks_per_device = 2" in done.errors[0]
+    assert emulated("run", "device.toml", "-o", "out.h5", "--set", "ranks_per_device=2", devices=1).status == 0
     assert set(column(tmp_path / "out.h5", "ranks", "ranks_on_device")) == {2}
 
 
@@ -112,7 +112,7 @@ REFUSED = {
     "wide heads": (("d=514", "heads=2"), "d = 514 in 2 heads", 2),
     "f64": ("precision=f64", 'has no f64', 2),
     "an unknown transport": ("transport=pigeon", "transport = 'pigeon'", 2),
-    "no rank a device": ("ranks_a_device=0", "ranks_a_device = 0", 2),
+    "no rank a device": ("ranks_per_device=0", "ranks_per_device = 0", 2),
 }
 
 
