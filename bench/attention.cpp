@@ -16,6 +16,7 @@
 #include "kernels/attention.hpp"
 #include "kernels/blas/gemm.hpp"
 #include "kernels/ceilings.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {

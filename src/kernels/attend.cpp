@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/partial.hpp"
 #include "kernels/sequences.hpp"
 #include "kernels/threads.hpp"
 

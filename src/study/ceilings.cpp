@@ -10,8 +10,9 @@
 #include "core/statistics.hpp"
 #include "kernels/ceilings.hpp"
 #include "kernels/cuda/ceilings.hpp"
-#include "study/devices.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
+#include "study/devices.hpp"
 
 namespace knowscale {
 namespace {

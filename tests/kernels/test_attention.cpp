@@ -11,6 +11,7 @@
 #include "core/random.hpp"
 #include "kernels/attention.hpp"
 #include "kernels/blas/gemm.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {

@@ -13,6 +13,7 @@
 #include "core/random.hpp"
 #include "kernels/attention.hpp"
 #include "kernels/every_target.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {

@@ -12,9 +12,10 @@
 
 #include "core/random.hpp"
 #include "kernels/attention.hpp"
+#include "kernels/every_target.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/simd/attention.hpp"
 #include "kernels/simd/stream.hpp"
-#include "kernels/every_target.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {

@@ -11,6 +11,7 @@
 
 #include "comm/reductions/agree_on_maxima.hpp"
 #include "comm/reductions/in_tiles.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 #include "problem/synthetic.hpp"
 #include "ranks.hpp"

@@ -13,6 +13,7 @@
 
 #include "comm/reduction.hpp"
 #include "core/random.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 #include "ranks.hpp"
 

@@ -6,6 +6,7 @@
 #include "comm/channel.hpp"
 #include "comm/clock.hpp"
 #include "comm/reduction.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {

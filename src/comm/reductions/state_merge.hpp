@@ -10,6 +10,7 @@
 
 #include "comm/channel.hpp"
 #include "comm/reduction.hpp"
+#include "kernels/partial.hpp"
 
 namespace knowscale {
 

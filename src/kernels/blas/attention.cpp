@@ -13,6 +13,7 @@
 
 #include "kernels/blas/gemm.hpp"
 #include "kernels/blas/softmax.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale::blas {

@@ -12,6 +12,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/partial.hpp"
 #include "kernels/simd/stream.hpp"
 #include "kernels/simd/tiles.hpp"
 #include "kernels/threads.hpp"
