@@ -13,7 +13,7 @@ namespace {
 
 // Many sequences keep the threads busy one each; few are divided inside the kernel.
 template <class T>
-void attend_by_sequence(const Kernel<T>& kernel, const AttentionInput<T>& input, MatrixView<Accumulator<T>> out,
+void attend_by_sequence(const Kernel& kernel, const AttentionInput<T>& input, MatrixView<Accumulator<T>> out,
                         const Threads& threads) {
   const std::vector<OneSequence> parts = sequences_of(input);
   const auto compute = [&](const OneSequence& part, const Threads& workers) {
@@ -36,7 +36,7 @@ void attend_by_sequence(const Kernel<T>& kernel, const AttentionInput<T>& input,
 }  // namespace
 
 template <class T>
-void attend(const Kernel<T>& kernel, const AttentionInput<T>& queries, std::span<const KeySource<T>> sources,
+void attend(const Kernel& kernel, const AttentionInput<T>& queries, std::span<const KeySource<T>> sources,
             MatrixView<Accumulator<T>> out, const Threads& threads) {
   using A = Accumulator<T>;
   if (sources.empty()) return clear(out);
@@ -53,13 +53,13 @@ void attend(const Kernel<T>& kernel, const AttentionInput<T>& queries, std::span
   }
 }
 
-template void attend(const Kernel<float>&, const AttentionInput<float>&, std::span<const KeySource<float>>,
-                     MatrixView<float>, const Threads&);
-template void attend(const Kernel<double>&, const AttentionInput<double>&, std::span<const KeySource<double>>,
+template void attend(const Kernel&, const AttentionInput<float>&, std::span<const KeySource<float>>, MatrixView<float>,
+                     const Threads&);
+template void attend(const Kernel&, const AttentionInput<double>&, std::span<const KeySource<double>>,
                      MatrixView<double>, const Threads&);
-template void attend(const Kernel<Bf16>&, const AttentionInput<Bf16>&, std::span<const KeySource<Bf16>>,
-                     MatrixView<float>, const Threads&);
-template void attend(const Kernel<F16>&, const AttentionInput<F16>&, std::span<const KeySource<F16>>, MatrixView<float>,
+template void attend(const Kernel&, const AttentionInput<Bf16>&, std::span<const KeySource<Bf16>>, MatrixView<float>,
+                     const Threads&);
+template void attend(const Kernel&, const AttentionInput<F16>&, std::span<const KeySource<F16>>, MatrixView<float>,
                      const Threads&);
 
 }  // namespace knowscale

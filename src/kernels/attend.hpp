@@ -5,7 +5,7 @@
 
 #include <span>
 
-#include "kernels/attention.hpp"
+#include "kernels/kernel.hpp"
 #include "kernels/key_source.hpp"
 
 namespace knowscale {
@@ -14,7 +14,7 @@ namespace knowscale {
 // token that the first of them is) over all sources: overwrites `out`, queries.rows x heads rows. Sources merge in
 // their order, so that the result has the same bits for every division of the same work into calls.
 template <class T>
-void attend(const Kernel<T>& kernel, const AttentionInput<T>& queries, std::span<const KeySource<T>> sources,
+void attend(const Kernel& kernel, const AttentionInput<T>& queries, std::span<const KeySource<T>> sources,
             MatrixView<Accumulator<T>> out, const Threads& threads);
 
 }  // namespace knowscale

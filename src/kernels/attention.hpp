@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Exact attention over one shard: what is asked of a kernel, and the table of kernels. Their results are partial states
+// Exact attention over one shard: what is asked of a kernel (kernels/kernel.hpp), whose result is a partial state
 // (kernels/partial.hpp).
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <string>
-#include <string_view>
 
 #include "core/matrix.hpp"
 #include "core/precision.hpp"
@@ -65,38 +63,5 @@ struct AttentionInput {
   Mask mask = {};
   TileSizes tiles = {};
 };
-
-// What a kernel rounds beyond its accumulator, relative to the number that is rounded.
-struct Roundings {
-  double factors = 0;  // of scores and weighted values, before they are multiplied
-  double weights = 0;  // beyond weight_roundoff() of the precision
-  double least_weight =
-      0;  // beside a largest one of 1, below which weights round absolutely; where over least_weight()
-};
-
-// One way of computing the partial state of a shard of numbers of type T. `compute` overwrites `out`, the rows of a
-// Partial: queries.rows x heads rows of value_dim + 2 numbers.
-template <class T>
-struct Kernel {
-  std::string_view name;
-  bool tiled;  // heeds TileSizes
-  void (*compute)(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads);
-  // Scratch bytes that `compute` takes beyond input and output.
-  std::int64_t (*scratch_bytes)(const HeadShape& shape, int threads);
-  bool on_device = false;  // runs on the device of this rank (kernels/cuda/cuda.hpp), which has to be chosen first
-  Roundings roundings = {};
-};
-
-// All kernels of this build for numbers of type T, `reference` first.
-template <class T>
-std::span<const Kernel<T>> kernels();
-
-// The kernel of that name. Throws Error(usage) that lists the names there are.
-template <class T>
-const Kernel<T>& kernel_by_name(std::string_view name);
-
-// What kernels of that name round, of numbers stored as T and of those that models make of them: the larger.
-template <class T>
-Roundings roundings_of(std::string_view kernel);
 
 }  // namespace knowscale

@@ -22,7 +22,7 @@ TopKeys shard_part(MatrixView<const N> queries, MatrixView<const N> keys, const 
                    std::int64_t count, const Threads& threads) {
   const AttentionInput<N> input = {queries, keys, keys, c.head_shape(), c.scale};
   TopKeys part =
-      kernel_by_name<N>(c.kernel).on_device ? cuda::top_keys_from_host(input, count) : top_keys(input, count, threads);
+      kernel_by_name(c.kernel).on_device ? cuda::top_keys_from_host(input, count) : top_keys(input, count, threads);
   shift_keys(part, first_key);
   return part;
 }

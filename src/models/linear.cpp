@@ -5,6 +5,7 @@
 
 #include "comm/clock.hpp"
 #include "models/knowledge_moments.hpp"
+#include "models/prepared.hpp"
 #include "models/projection.hpp"
 
 namespace knowscale::linear_model {
@@ -16,7 +17,7 @@ class Prepared : public PreparedModel<T> {
   using A = Accumulator<T>;
 
  public:
-  explicit Prepared(const Problem<T>& problem)
+  Prepared(const Problem<T>& problem, const Backend&)
       : problem_(problem),
         moments_(problem, kKinds, false),
         own_(problem.c.token_shard(problem.comm.rank())),
@@ -51,14 +52,6 @@ class Prepared : public PreparedModel<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>&) {
-  return std::make_unique<Prepared<T>>(problem);
-}
-
-template std::unique_ptr<PreparedModel<float>> prepare(const Problem<float>&, const Backend<float>&);
-template std::unique_ptr<PreparedModel<double>> prepare(const Problem<double>&, const Backend<double>&);
-template std::unique_ptr<PreparedModel<Bf16>> prepare(const Problem<Bf16>&, const Backend<Bf16>&);
-template std::unique_ptr<PreparedModel<F16>> prepare(const Problem<F16>&, const Backend<F16>&);
+constinit const ByPrecision<PrepareModel> prepare = prepared<Prepared>();
 
 }  // namespace knowscale::linear_model

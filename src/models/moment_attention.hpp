@@ -18,15 +18,15 @@ class MomentAttention : public AttentionModel<T> {
  protected:
   using A = Accumulator<T>;
 
-  MomentAttention(const Problem<T>& problem, const Backend<T>& backend)
+  MomentAttention(const Problem<T>& problem, const Backend& backend)
       : AttentionModel<T>(problem, backend),
         moments_(problem, kKinds, backend.kernel->on_device),
         wide_(this->tokens_.rows(), this->tokens_.readable()),
         keys_(problem.c, problem.comm.rank(), wide_.view()),
         queries_(problem.queries.rows, problem.c.d),
         values_(keys_.rows().rows, keys_.rows().cols),
-        attention_(
-            this->mapped_softmax(queries_.view(), {this->token_keys(keys_.rows(), std::as_const(values_).view())})) {}
+        attention_(this->template softmax<A>(queries_.view(),
+                                             {this->token_keys(keys_.rows(), std::as_const(values_).view())})) {}
 
   // Writes G1 X to the output.
   Phases attend_in_moments() {

@@ -31,16 +31,16 @@ double count_options(const Study& study, const HeededOptions& heeds) {
          (heeds.on_device ? count(study.transport) : 1);
 }
 
-template <class Traits>
-const Traits& of_name(const std::vector<Traits>& all, const std::string& name) {
-  return *std::find_if(all.begin(), all.end(), [&](const Traits& traits) { return traits.name == name; });
+template <class Row>
+const Row& of_name(const std::vector<Row>& all, const std::string& name) {
+  return *std::find_if(all.begin(), all.end(), [&](const Row& row) { return row.name == name; });
 }
 
 // Ways to run a model that attends: kernels, tiles, reductions, options.
 double count_ways_to_attend(const Study& study, const KnownNames& names) {
   double ways = 0;
   for (const std::string& kernel_name : study.kernel) {
-    const KernelTraits& kernel = of_name(names.kernels, kernel_name);
+    const Kernel& kernel = of_name(names.kernels, kernel_name);
     double of_kernel = 0;
     for (const std::string& reduction : study.reduction) {
       HeededOptions heeds = of_name(names.reductions, reduction).heeds;

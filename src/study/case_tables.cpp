@@ -57,7 +57,7 @@ void add_problem(std::vector<Column>& columns, const Case& c) {
   columns.push_back(text("lengths", "of the sequences: equal (n), random (1 to n) or sentences (of the knowledge file)",
                          std::string(name_of(c.lengths))));
   columns.push_back(integer("tokens", "of all sequences", c.tokens()));
-  const Structure& structure = model_by_name<float>(c.model).structure;
+  const Structure& structure = model_by_name(c.model).structure;
   columns.push_back(text("causal", "tokens see none behind them: yes or no",
                          !structure.sees_sequence() ? std::string(kUnused)
                          : c.causal                 ? "yes"

@@ -70,7 +70,6 @@ class Ceilings {
     std::string computing_name, reading_name;
   };
   AtCeilings at_ceilings(const Case& c, const Cost& cost) const;
-  AtCeilings at_device_ceilings(const Case& c, const Cost& cost) const;
   double rate(const std::string& name, const Case& c, int threads) const;
   void keep(const std::string& name, int ranks, int threads, double value, const std::string& units);
   void measure_compute(const Communicator& comm, const Threads& threads);

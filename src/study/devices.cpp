@@ -26,15 +26,17 @@ int ranks_with(const Communicator& node, const std::string& bus) {
 }
 
 // Bytes on the device of one rank: its shard, padded, and what kernels put beside it.
-template <class T>
 double bytes_on_device(const Case& c) {
   const HeadShape shape = c.head_shape();
   const std::int64_t rows = (c.m + c.ranks - 1) / c.ranks, tokens = c.tokens();
-  const double knowledge = 2.0 * static_cast<double>(cuda::resident_bytes<T>(rows, shape.kv_heads, shape.key_dim));
+  const double knowledge =
+      2.0 * static_cast<double>(cuda::resident_bytes(c.precision, rows, shape.kv_heads, shape.key_dim));
   const std::int64_t own_tokens = (tokens + c.ranks - 1) / c.ranks;
-  const double keys = 2.0 * static_cast<double>(cuda::resident_bytes<T>(own_tokens, shape.kv_heads, shape.key_dim));
+  const double keys =
+      2.0 * static_cast<double>(cuda::resident_bytes(c.precision, own_tokens, shape.kv_heads, shape.key_dim));
   const std::int64_t queries = c.options.query_tile > 0 ? std::min(c.options.query_tile, tokens) : tokens;
-  return knowledge + keys + static_cast<double>(cuda::scratch_bytes<T>(c.kernel, shape, queries, rows));
+  return knowledge + keys +
+         static_cast<double>(cuda::scratch_bytes(kernel_by_name(c.kernel).method, c.precision, shape, queries, rows));
 }
 
 }  // namespace
@@ -64,7 +66,7 @@ DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_a_device
 
 void require_device_memory(const Communicator& comm, const Case& c, const DeviceOfRank& device) {
   comm.together([&] {
-    const double needed = device.sharing * with_type_of(c.precision, [&]<class T>(T) { return bytes_on_device<T>(c); });
+    const double needed = device.sharing * bytes_on_device(c);
     const auto available = static_cast<double>(cuda::free_bytes());
     constexpr double gib = 1 << 30;
     require(needed <= available, ExitStatus::resource,

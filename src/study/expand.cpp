@@ -24,29 +24,30 @@ namespace {
 
 constexpr std::int64_t kDefaultVectors = 65536;
 constexpr std::int64_t kDefaultWidth = 64;
-constexpr std::int64_t kWidestHead = 256;           // of the fused kernels of devices
 constexpr std::int64_t kMostLengths = 100'000'000;  // of sequences, listed in the cases of a study
 
 [[noreturn]] void refuse(const Study& study, const std::string& message) {
   throw Error(ExitStatus::usage, fmt::format("study \"{}\": {}", one_line(study.name), message));
 }
 
-// The entry of that name.
-template <class Traits>
-const Traits& known(const Study& study, const char* key, const std::string& name, const std::vector<Traits>& all) {
-  for (const Traits& traits : all) {
-    if (traits.name == name) return traits;
+// The row of that name.
+template <class Row>
+const Row& known(const Study& study, const char* key, const std::string& name, const std::vector<Row>& all) {
+  for (const Row& row : all) {
+    if (row.name == name) return row;
   }
   refuse(study, fmt::format("unknown {} \"{}\": {}", key, one_line(name), remedy_for_name(name, names_of(all))));
 }
 
-template <class Traits>
-void require_precision(const Study& study, const char* key, const Traits& traits, Precision precision) {
-  const auto& all = traits.precisions;
-  if (std::find(all.begin(), all.end(), precision) != all.end()) return;
+template <template <class> class Signature>
+void require_precision(const Study& study, const char* key, std::string_view name,
+                       const ByPrecision<Signature>& functions, Precision precision) {
+  if (functions.has(precision)) return;
   std::vector<std::string_view> names;
-  for (const Precision other : all) names.push_back(name_of(other));
-  refuse(study, fmt::format("{} \"{}\" has no {}: use {}, or another {} in a study of its own", key, traits.name,
+  for (const Precision other : kPrecisions) {
+    if (functions.has(other)) names.push_back(name_of(other));
+  }
+  refuse(study, fmt::format("{} \"{}\" has no {}: use {}, or another {} in a study of its own", key, name,
                             name_of(precision), fmt::join(names, ", "), key));
 }
 
@@ -145,7 +146,7 @@ class Expansion {
     const bool generated = std::find(generators.begin(), generators.end(), knowledge) != generators.end();
     const KnowledgeExtent extent = generated ? KnowledgeExtent{knowledge, 0, 0, 0} : context_.open_knowledge(knowledge);
     for (const std::string& name : study_.model) {
-      const ModelTraits& model = known(study_, "model", name, context_.names.models);
+      const Model& model = known(study_, "model", name, context_.names.models);
       const Structure& structure = model.structure;
       base_.model = name;
       base_.projected = structure.projected;
@@ -153,16 +154,19 @@ class Expansion {
       for (const std::string& kernel : kernels_of(structure)) {
         for (const std::string& reduction : structure.attends() ? study_.reduction : unused()) {
           for (const Precision precision : study_.precision) {
-            require_precision(study_, "model", model, precision);
+            require_precision(study_, "model", name, model.prepare, precision);
             if (precision == Precision::f16 && extent.path == "large_scores" && structure.reads_knowledge()) {
               refuse(study_,
                      "knowledge large_scores has numbers beyond 65504, which f16 does not hold: use bf16 or f32");
             }
             if (structure.attends()) {
-              require_precision(study_, "kernel", known(study_, "kernel", kernel, context_.names.kernels), precision);
+              require_precision(study_, "kernel", kernel,
+                                known(study_, "kernel", kernel, context_.names.kernels).compute, precision);
             }
             base_.kernel = kernel;
             tiled_ = structure.attends() && known(study_, "kernel", kernel, context_.names.kernels).tiled;
+            widest_head_ =
+                structure.attends() ? known(study_, "kernel", kernel, context_.names.kernels).widest_head : 0;
             base_.reduction = reduction;
             base_.precision = precision;
             expand_options(model, extent);
@@ -172,7 +176,7 @@ class Expansion {
     }
   }
 
-  void expand_options(const ModelTraits& model, const KnowledgeExtent& extent) {
+  void expand_options(const Model& model, const KnowledgeExtent& extent) {
     if (!model.structure.attends()) {
       for (const Placement placement : study_.placement) {
         base_.options = heeded({.placement = placement}, {.tiled = false});
@@ -208,14 +212,14 @@ class Expansion {
   }
 
   // How many vectors the model is given; 0 where it reads none.
-  std::vector<KnowledgeSize> sizes(const ModelTraits& model, const KnowledgeExtent& extent) const {
+  std::vector<KnowledgeSize> sizes(const Model& model, const KnowledgeExtent& extent) const {
     if (!model.structure.reads_knowledge()) return {std::int64_t{0}};
     if (!study_.m.empty()) return study_.m;
     if (extent.count > 0) return {AllVectors{}};
     return {kDefaultVectors};
   }
 
-  void expand_sizes(const ModelTraits& model, const KnowledgeExtent& extent) {
+  void expand_sizes(const Model& model, const KnowledgeExtent& extent) {
     for (const KnowledgeSize& size : sizes(model, extent)) {
       base_.m = vectors(size, extent);
       if (base_.m == 0 && model.structure.reads_knowledge()) {
@@ -234,7 +238,7 @@ class Expansion {
     }
   }
 
-  void expand_sequences(const ModelTraits& model, const KnowledgeExtent& extent) {
+  void expand_sequences(const Model& model, const KnowledgeExtent& extent) {
     for (const Lengths lengths : study_.lengths) {
       base_.lengths = lengths;
       base_.unequal = sequence_lengths(extent);
@@ -291,7 +295,7 @@ class Expansion {
     return extent.count;
   }
 
-  void expand_heads(const ModelTraits& model, const KnowledgeExtent& extent) {
+  void expand_heads(const Model& model, const KnowledgeExtent& extent) {
     const Structure& structure = model.structure;
     base_.top_k = structure.sees_knowledge() ? study_.top_k : 0;
     if (base_.top_k > base_.m) {
@@ -316,10 +320,10 @@ class Expansion {
           base_.heads = heads;
           base_.kv_heads = kv_heads;
           require_heads_fit();
-          if (base_.kernel == "cuda" && base_.head_dim() > kWidestHead) {
-            refuse(study_, fmt::format("kernel \"cuda\" with d = {} in {} head{}: a head has at most {} columns there: "
+          if (widest_head_ > 0 && base_.head_dim() > widest_head_) {
+            refuse(study_, fmt::format("kernel \"{}\" with d = {} in {} head{}: a head has at most {} columns there: "
                                        "use more heads, or kernel = \"cublas\"",
-                                       base_.d, heads, heads == 1 ? "" : "s", kWidestHead));
+                                       base_.kernel, base_.d, heads, heads == 1 ? "" : "s", widest_head_));
           }
           base_.scale = !structure.attends() ? 0
                         : scale != 0         ? scale
@@ -400,6 +404,7 @@ class Expansion {
   std::int64_t threads_a_core_;
   Case base_;
   bool tiled_ = false;  // the kernel of base_
+  std::int64_t widest_head_ = 0;  // that it takes; 0: any
   std::vector<Case> cases_;
   std::set<std::string> seen_;
   std::int64_t held_lengths_ = 0;

@@ -11,8 +11,8 @@
 #include "comm/agreement.hpp"
 #include "comm/reduction.hpp"
 #include "core/text.hpp"
-#include "kernels/attention.hpp"
 #include "kernels/cuda/cuda.hpp"
+#include "kernels/kernel.hpp"
 #include "models/model.hpp"
 #include "problem/knowledge_file.hpp"
 #include "problem/knowledge_tokens.hpp"
@@ -60,27 +60,10 @@ std::vector<std::int64_t> sentence_lengths(const std::string& path, std::int64_t
 
 KnownNames known_names() {
   KnownNames names;
-  for (const Model<float>& model : models<float>())
-    names.models.push_back({std::string(model.name), model.structure, {}});
-  for (const Kernel<float>& kernel : kernels<float>())
-    names.kernels.push_back({std::string(kernel.name), kernel.tiled, {}, kernel.on_device});
-  for (const Precision precision : kPrecisions) {
-    with_type_of(precision, [&]<class T>(T) {
-      const auto mark = [&](auto& traits, const auto& table) {
-        for (auto& entry : traits) {
-          for (const auto& row : table) {
-            if (row.name == entry.name) entry.precisions.push_back(precision);
-          }
-        }
-      };
-      mark(names.models, models<T>());
-      mark(names.kernels, kernels<T>());
-    });
-  }
-  for (const Reduction<float>& reduction : reductions<float>()) {
-    names.reductions.push_back({std::string(reduction.name), reduction.heeds});
-  }
-  names.reductions.push_back({std::string(kAutomatic), {true, true, true}});
+  names.models.assign(models().begin(), models().end());
+  names.kernels.assign(kernels().begin(), kernels().end());
+  names.reductions.assign(reductions().begin(), reductions().end());
+  names.reductions.push_back({.name = kAutomatic, .heeds = {true, true, true}});
   names.generators = generator_names();
   if (!cuda::built()) {
     names.without_devices =

@@ -76,10 +76,10 @@ std::uint64_t hash_of_output(const Communicator& comm, std::int64_t queries_coun
   const KeySource<T> own = {keys.view().slice_rows(mine), values.view().slice_rows(mine), {}};
   const AttentionInput<T> input = {queries.view(), {}, {}, shape, 0.3, {}, {64, 32}};
   const Threads threads(1);
-  const ShardedAttention<T> attention = {comm,  threads,         kernel_by_name<T>("simd"),
+  const ShardedAttention<T> attention = {comm,  threads,         kernel_by_name("simd"),
                                          input, {{own, shards}}, {Placement::replicated, false, 0, chunk}};
   Matrix<Accumulator<T>> output(queries_count, shape.heads * shape.value_dim);
-  reduction_by_name<T>("reproducible").prepare(attention)->run(output.view());
+  reduction_by_name("reproducible").prepare(attention)->run(output.view());
   return hash_of(output);
 }
 

@@ -90,10 +90,19 @@ TEST(Expand, WhatAModelDoesNotUseDoesNotMultiplyItsCases) {
 }
 
 // An LSTM runs on the host or on the device, one way each.
+void only_in_f32(const AttentionInput<float>&, MatrixView<float>, const Threads&) {}
+
 // As if this build had kernels of devices, and this machine a device.
 void add_devices(ExpansionContext& c) {
   c.names.without_devices.reset();
-  for (const char* name : {"cublas", "cuda"}) c.names.kernels.push_back({name, false, {Precision::f32}, true});
+  for (const char* name : {"cublas", "cuda"}) {
+    Kernel kernel = kernel_by_name("reference");
+    kernel.name = name;
+    kernel.compute = only_in_f32;
+    kernel.widest_head = std::string_view(name) == "cuda" ? 256 : 0;
+    kernel.on_device = true;
+    c.names.kernels.push_back(kernel);
+  }
 }
 
 TEST(Expand, SaysWhyThereAreNoKernelsOfDevices) {
@@ -153,7 +162,6 @@ TEST(Expand, HeadsWiderThanTheFusedKernelsAreRefused) {
 
 TEST(Expand, TellsKernelsOfDevicesFromOthersForAnLstm) {
   ExpansionContext c = context();
-  for (KernelTraits& kernel : c.names.kernels) kernel.precisions = {Precision::f32, Precision::f64};
   add_devices(c);
   Study s = study();
   s.model = {"lstm"};
@@ -221,7 +229,7 @@ TEST(Expand, ListsThatAModelDoesNotUseCostNothing) {
 // The count is what expansion comes to, for every model at once.
 TEST(Expand, CountsWhatItMakes) {
   Study s = study();
-  for (const ModelTraits& model : known_names().models) s.model.push_back(model.name);
+  for (const Model& model : known_names().models) s.model.emplace_back(model.name);
   s.kernel = {"reference", "simd"};
   s.reduction = {"packed", "ring", "reproducible", "hierarchical"};
   s.knowledge = {"gaussian", "sphere", "set.h5"};

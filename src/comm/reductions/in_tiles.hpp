@@ -147,10 +147,15 @@ class InTiles : public PreparedAttention<T> {
   std::vector<Slot> slots_;
 };
 
-// prepare() of the table.
 template <class T, template <class> class Merge>
 std::unique_ptr<PreparedAttention<T>> prepare_in_tiles(const ShardedAttention<T>& attention) {
   return std::make_unique<InTiles<T, Merge<T>>>(attention);
+}
+
+// prepare of the table.
+template <template <class> class Merge>
+constexpr ByPrecision<PrepareAttention> prepared_in_tiles() {
+  return by_precision<PrepareAttention>([]<class T>() { return prepare_in_tiles<T, Merge>; });
 }
 
 }  // namespace knowscale

@@ -63,4 +63,15 @@ class OwnQueries : public PreparedAttention<T> {
   Matrix<A> state_;  // theirs
 };
 
+template <class T, template <class> class Ring>
+std::unique_ptr<PreparedAttention<T>> prepare_ring(const ShardedAttention<T>& attention) {
+  return std::make_unique<Ring<T>>(attention);
+}
+
+// prepare of the table.
+template <template <class> class Ring>
+constexpr ByPrecision<PrepareAttention> prepared_ring() {
+  return by_precision<PrepareAttention>([]<class T>() { return prepare_ring<T, Ring>; });
+}
+
 }  // namespace knowscale

@@ -114,10 +114,7 @@ class Ring : public OwnQueries<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  return std::make_unique<Ring<T>>(attention);
-}
+constinit const ByPrecision<PrepareAttention> prepare = prepared_ring<Ring>();
 
 ReductionCost cost(const ReductionShape& shape) {
   const double others = shape.ranks - 1;
@@ -138,10 +135,5 @@ ReductionCost cost(const ReductionShape& shape) {
   cost.merged_bytes = others * states;
   return cost;
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::ring

@@ -88,10 +88,7 @@ class RingQ : public OwnQueries<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  return std::make_unique<RingQ<T>>(attention);
-}
+constinit const ByPrecision<PrepareAttention> prepare = prepared_ring<RingQ>();
 
 ReductionCost cost(const ReductionShape& shape) {
   const int p = shape.ranks;
@@ -111,10 +108,5 @@ ReductionCost cost(const ReductionShape& shape) {
   cost.merged_bytes = others * size_of(0) * shape.row_bytes();
   return cost;
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::ring_q

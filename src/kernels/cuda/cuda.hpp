@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "kernels/attention.hpp"
+#include "kernels/kernel.hpp"
 
 namespace knowscale::cuda {
 
@@ -46,17 +46,15 @@ Device use_device(int index);
 // Bytes that are free on the device in use.
 std::int64_t free_bytes();
 
-// The kernels of this build for numbers of type T, none where this process sees no device.
-template <class T>
-std::span<const Kernel<T>> kernels();
+// The kernels of this build, none where this process sees no device.
+std::span<const Kernel> kernels();
 
 // Bytes of the device that attention to `keys` keys of that shape takes beyond the keys, for so many queries at once.
-template <class T>
-std::int64_t scratch_bytes(std::string_view kernel, const HeadShape& shape, std::int64_t queries, std::int64_t keys);
+std::int64_t scratch_bytes(Method method, Precision precision, const HeadShape& shape, std::int64_t queries,
+                           std::int64_t keys);
 
 // Bytes of the device that rows of heads of so many columns take, padded as kernels want them.
-template <class T>
-std::int64_t resident_bytes(std::int64_t rows, std::int64_t heads, std::int64_t head_dim);
+std::int64_t resident_bytes(Precision precision, std::int64_t rows, std::int64_t heads, std::int64_t head_dim);
 
 // A copy of `rows` (heads side by side, head_dim columns each) on the device, for as long as what is returned lives:
 // kernels that are given these rows, or some of them, use it and copy nothing. The rows must stay as and where they are.

@@ -99,13 +99,13 @@ class States : public DeviceStates<T> {
 }  // namespace
 
 template <class T>
-std::unique_ptr<DeviceStates<T>> device_states(const Kernel<T>& kernel, std::int64_t rows, std::int64_t value_dim) {
+std::unique_ptr<DeviceStates<T>> device_states(const Kernel& kernel, std::int64_t rows, std::int64_t value_dim) {
   const auto lock = RankDevice::in_use().enter();
   return std::make_unique<States<T>>(method_of(kernel.name), rows, value_dim + 2);
 }
 
-template std::unique_ptr<DeviceStates<float>> device_states(const Kernel<float>&, std::int64_t, std::int64_t);
-template std::unique_ptr<DeviceStates<Bf16>> device_states(const Kernel<Bf16>&, std::int64_t, std::int64_t);
-template std::unique_ptr<DeviceStates<F16>> device_states(const Kernel<F16>&, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<float>> device_states(const Kernel&, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<Bf16>> device_states(const Kernel&, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<F16>> device_states(const Kernel&, std::int64_t, std::int64_t);
 
 }  // namespace knowscale::cuda

@@ -7,7 +7,7 @@
 #include <memory>
 #include <span>
 
-#include "kernels/attention.hpp"
+#include "kernels/kernel.hpp"
 #include "kernels/key_source.hpp"
 
 namespace knowscale::cuda {
@@ -37,6 +37,6 @@ class DeviceStates {
 
 // For at most `rows` rows, computed by a kernel of the device. Throws Error(resource) where there is no room.
 template <class T>
-std::unique_ptr<DeviceStates<T>> device_states(const Kernel<T>& kernel, std::int64_t rows, std::int64_t value_dim);
+std::unique_ptr<DeviceStates<T>> device_states(const Kernel& kernel, std::int64_t rows, std::int64_t value_dim);
 
 }  // namespace knowscale::cuda

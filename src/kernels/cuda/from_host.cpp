@@ -81,14 +81,14 @@ void attend_from_host(RankDevice& device, Workspace<T>& workspace, Method method
   }
 }
 
-template <class T, Method Way>
-void compute(const AttentionInput<T>& input, MatrixView<float> out, const Threads&) {
+template <class T>
+void compute(Method method, const AttentionInput<T>& input, MatrixView<float> out) {
   static Workspace<T> workspace;  // used under the device's lock
   RankDevice& device = RankDevice::in_use();
   const auto lock = device.enter();
   device.copies().start(device.stream());
   float* states = workspace.states.template on_device<float>(out.size());
-  attend_from_host(device, workspace, Way, input, states);
+  attend_from_host(device, workspace, method, input, states);
   device.copies().computed(device.stream());
   const float* arrived = workspace.states.template to_host<float>(out.size(), device.stream());
   for (std::int64_t i = 0; i < out.rows; ++i) std::copy_n(arrived + i * out.cols, out.cols, out.row(i));
@@ -98,11 +98,8 @@ void compute(const AttentionInput<T>& input, MatrixView<float> out, const Thread
 template void attend_from_host(RankDevice&, Workspace<float>&, Method, const AttentionInput<float>&, float*);
 template void attend_from_host(RankDevice&, Workspace<Bf16>&, Method, const AttentionInput<Bf16>&, float*);
 template void attend_from_host(RankDevice&, Workspace<F16>&, Method, const AttentionInput<F16>&, float*);
-template void compute<float, Method::fused>(const AttentionInput<float>&, MatrixView<float>, const Threads&);
-template void compute<Bf16, Method::fused>(const AttentionInput<Bf16>&, MatrixView<float>, const Threads&);
-template void compute<F16, Method::fused>(const AttentionInput<F16>&, MatrixView<float>, const Threads&);
-template void compute<float, Method::products>(const AttentionInput<float>&, MatrixView<float>, const Threads&);
-template void compute<Bf16, Method::products>(const AttentionInput<Bf16>&, MatrixView<float>, const Threads&);
-template void compute<float, Method::products_tf32>(const AttentionInput<float>&, MatrixView<float>, const Threads&);
+template void compute(Method, const AttentionInput<float>&, MatrixView<float>);
+template void compute(Method, const AttentionInput<Bf16>&, MatrixView<float>);
+template void compute(Method, const AttentionInput<F16>&, MatrixView<float>);
 
 }  // namespace knowscale::cuda

@@ -3,17 +3,14 @@
 // device, states come back.
 #pragma once
 
-#include "kernels/attention.hpp"
 #include "kernels/cuda/attention_task.hpp"
 #include "kernels/cuda/fused.hpp"
 #include "kernels/cuda/rank_device.hpp"
 #include "kernels/cuda/staging.hpp"
 #include "kernels/cuda/two_products.hpp"
+#include "kernels/kernel.hpp"
 
 namespace knowscale::cuda {
-
-// How a state is computed from device memory.
-enum class Method { fused, products, products_tf32 };
 
 // Buffers of one attention at a time.
 template <class T>
@@ -29,8 +26,8 @@ template <class T>
 void attend_from_host(RankDevice& device, Workspace<T>& workspace, Method method, const AttentionInput<T>& input,
                       float* out);
 
-// compute() of the kernel table.
-template <class T, Method Way>
-void compute(const AttentionInput<T>& input, MatrixView<float> out, const Threads& threads);
+// The same for states of the host: compute() of the kernel table. Blocks.
+template <class T>
+void compute(Method method, const AttentionInput<T>& input, MatrixView<float> out);
 
 }  // namespace knowscale::cuda

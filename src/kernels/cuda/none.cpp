@@ -25,46 +25,25 @@ std::int64_t free_bytes() { return 0; }
 double take_copy_seconds() { return 0; }
 DeviceRates measure_device_rates(double) { refuse(); }
 
-template <class T>
-std::span<const Kernel<T>> kernels() {
-  return {};
-}
-template <class T>
-std::int64_t scratch_bytes(std::string_view, const HeadShape&, std::int64_t, std::int64_t) {
-  return 0;
-}
-template <class T>
-std::int64_t resident_bytes(std::int64_t, std::int64_t, std::int64_t) {
-  return 0;
-}
+std::span<const Kernel> kernels() { return {}; }
+std::int64_t scratch_bytes(Method, Precision, const HeadShape&, std::int64_t, std::int64_t) { return 0; }
+std::int64_t resident_bytes(Precision, std::int64_t, std::int64_t, std::int64_t) { return 0; }
 template <class T>
 std::shared_ptr<const void> keep_on_device(MatrixView<const T>, std::int64_t, std::int64_t) {
   refuse();
 }
 template <class T>
-std::unique_ptr<DeviceStates<T>> device_states(const Kernel<T>&, std::int64_t, std::int64_t) {
+std::unique_ptr<DeviceStates<T>> device_states(const Kernel&, std::int64_t, std::int64_t) {
   refuse();
 }
 
-template std::span<const Kernel<float>> kernels();
-template std::span<const Kernel<double>> kernels();
-template std::span<const Kernel<Bf16>> kernels();
-template std::span<const Kernel<F16>> kernels();
-template std::int64_t scratch_bytes<float>(std::string_view, const HeadShape&, std::int64_t, std::int64_t);
-template std::int64_t scratch_bytes<double>(std::string_view, const HeadShape&, std::int64_t, std::int64_t);
-template std::int64_t scratch_bytes<Bf16>(std::string_view, const HeadShape&, std::int64_t, std::int64_t);
-template std::int64_t scratch_bytes<F16>(std::string_view, const HeadShape&, std::int64_t, std::int64_t);
-template std::int64_t resident_bytes<float>(std::int64_t, std::int64_t, std::int64_t);
-template std::int64_t resident_bytes<double>(std::int64_t, std::int64_t, std::int64_t);
-template std::int64_t resident_bytes<Bf16>(std::int64_t, std::int64_t, std::int64_t);
-template std::int64_t resident_bytes<F16>(std::int64_t, std::int64_t, std::int64_t);
 template std::shared_ptr<const void> keep_on_device(MatrixView<const float>, std::int64_t, std::int64_t);
 template std::shared_ptr<const void> keep_on_device(MatrixView<const double>, std::int64_t, std::int64_t);
 template std::shared_ptr<const void> keep_on_device(MatrixView<const Bf16>, std::int64_t, std::int64_t);
 template std::shared_ptr<const void> keep_on_device(MatrixView<const F16>, std::int64_t, std::int64_t);
-template std::unique_ptr<DeviceStates<float>> device_states(const Kernel<float>&, std::int64_t, std::int64_t);
-template std::unique_ptr<DeviceStates<Bf16>> device_states(const Kernel<Bf16>&, std::int64_t, std::int64_t);
-template std::unique_ptr<DeviceStates<F16>> device_states(const Kernel<F16>&, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<float>> device_states(const Kernel&, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<Bf16>> device_states(const Kernel&, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<F16>> device_states(const Kernel&, std::int64_t, std::int64_t);
 
 template <class T>
 void moments_from_host(const MomentRows<T>&, std::span<const MomentKind>, std::int64_t, MatrixView<Accumulator<T>>) {

@@ -37,7 +37,7 @@ std::vector<std::shared_ptr<const void>> keep(const Case& c, KnowledgeShard<T>& 
 // A case with nothing but the model, the precision and the sizes set: 4 heads of 6 columns, which a device pads, on 2
 // key/value heads; sequences of 9, 1, 6 and 2 tokens, and 43 vectors, so that shards are uneven.
 template <class T>
-Case small_case(const Communicator& comm, const Model<T>& model) {
+Case small_case(const Communicator& comm, const Model& model) {
   Case c;
   c.model = model.name;
   c.projected = model.structure.projected;
@@ -65,7 +65,7 @@ Matrix<Accumulator<T>> device_output(const Case& c, const Communicator& comm, Kn
   const Threads threads(c.threads);
   const Problem<T> problem = {c, shard, queries.view(), comm, threads};
   const auto kept = keep(c, shard, knowledge);
-  const auto prepared = model_by_name<T>(c.model).prepare(problem, backend_of<T>(c));
+  const auto prepared = model_by_name(c.model).prepare(problem, backend_of(c));
   prepared->run();
   prepared->run();
   const Output<A> output = prepared->output();

@@ -15,7 +15,7 @@ namespace {
 
 template <class T>
 Case lstm_case(const Communicator& comm) {
-  Case c = small_case(comm, model_by_name<T>("lstm"));
+  Case c = small_case<T>(comm, model_by_name("lstm"));
   c.heads = c.kv_heads = 0;
   c.hidden = 19;
   c.causal = false;
@@ -74,7 +74,7 @@ TYPED_TEST(LstmOnDevices, OfFewerVectorsAndSequencesThanRanksIsTheOracles) {
     const Matrix<T> queries = load_queries<T>(c, comm);
     const Threads threads(1);
     const Problem<T> problem = {c, shard, queries.view(), comm, threads};
-    const auto prepared = model_by_name<T>("lstm").prepare(problem, {});
+    const auto prepared = model_by_name("lstm").prepare(problem, {});
     LstmOracle oracle;
     for (int run = 0; run < 2; ++run) {
       prepared->run();
