@@ -12,6 +12,7 @@
 #include "cuda/naive_attention.hpp"
 #include "cuda/orders.hpp"
 #include "kernels/cuda/cuda.hpp"
+#include "kernels/cuda/device_states.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale::cuda {
@@ -192,6 +193,25 @@ TYPED_TEST(FromHost, ThreadsOfTheHostDoNotMix) {
   std::thread other([&] { work(b); });
   work(a);
   other.join();
+}
+
+// Whatever its name is: a row says how it computes.
+TYPED_TEST(FromHost, StatesThatStayAreComputedAsTheRowOfTheKernelSays) {
+  const Problem<TypeParam> p({5, 70, 2, 1, 16, 16});
+  const AttentionInput<TypeParam> input = input_of(p);
+  const KeySource<TypeParam> source = {input.keys, input.values, {}};
+  for (Kernel kernel : kernels_for<TypeParam>()) {
+    Matrix<float> expected(10, 18), stayed(10, 18);
+    kernel.compute(input, expected.view(), Threads(1));
+    kernel.name = "another";
+    const auto states = device_states<TypeParam>(kernel, 10, 16);
+    states->attend(input, {&source, 1}, 0);
+    states->to_host(states->rows(10), stayed.view());
+    for (std::int64_t i = 0; i < stayed.size(); ++i) ASSERT_EQ(stayed.data()[i], expected.data()[i]) << i;
+  }
+  Kernel of_host = kernels_for<TypeParam>().back();
+  of_host.on_device = false;
+  EXPECT_THROW(device_states<TypeParam>(of_host, 10, 16), Error);
 }
 
 TYPED_TEST(FromHost, CopiesAreTimed) {

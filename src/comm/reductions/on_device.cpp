@@ -56,7 +56,6 @@ using Sharded = OnDevice<T, Placement::sharded>;
 
 template <class T, template <class> class Merge>
 std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  require(attention.kernel.on_device, ExitStatus::usage, "states of a kernel of the host are not merged on devices");
   return prepare_in_tiles<T, Merge>(attention);
 }
 

@@ -12,10 +12,6 @@
 namespace knowscale::cuda {
 namespace {
 
-Method method_of(std::string_view kernel) {
-  return kernel == "cuda" ? Method::fused : kernel == "cublas" ? Method::products : Method::products_tf32;
-}
-
 template <class T>
 class States : public DeviceStates<T> {
  public:
@@ -100,8 +96,9 @@ class States : public DeviceStates<T> {
 
 template <class T>
 std::unique_ptr<DeviceStates<T>> device_states(const Kernel& kernel, std::int64_t rows, std::int64_t value_dim) {
+  require(kernel.on_device, ExitStatus::usage, "states of a kernel of the host are not computed on devices");
   const auto lock = RankDevice::in_use().enter();
-  return std::make_unique<States<T>>(method_of(kernel.name), rows, value_dim + 2);
+  return std::make_unique<States<T>>(kernel.method, rows, value_dim + 2);
 }
 
 template std::unique_ptr<DeviceStates<float>> device_states(const Kernel&, std::int64_t, std::int64_t);
