@@ -1,35 +1,20 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of kernels: a new one of the host is a line here, one of devices a line in cuda/table.cpp.
+// The table of kernels and who has devices, put together from all engines.
 #include "kernels/kernel.hpp"
 
 #include <algorithm>
 #include <iterator>
 
 #include "core/named.hpp"
-#include "kernels/blas/attention.hpp"
-#include "kernels/cuda/cuda.hpp"
-#include "kernels/reference/attention.hpp"
-#include "kernels/simd/attention.hpp"
+#include "kernels/engine.hpp"
 
 namespace knowscale {
-namespace {
-
-// Numbers of f16 are widened before they are multiplied.
-std::span<const RateLimit> fma_rates(Precision precision) {
-  static constexpr RateLimit f32[] = {{"fma_f32"}}, f64[] = {{"fma_f64"}}, bf16[] = {{"fma_bf16"}};
-  return precision == Precision::f64 ? f64 : precision == Precision::bf16 ? bf16 : f32;
-}
-
-}  // namespace
+bool Kernel::on_device() const { return engine().devices != nullptr; }
 
 std::span<const Kernel> kernels() {
   static const std::vector<Kernel> table = [] {
-    std::vector<Kernel> all = {
-        {"reference", Method::plain, false, reference::compute, reference::scratch_bytes, fma_rates},
-        {"blas", Method::products, true, blas::compute, blas::scratch_bytes, fma_rates},
-        {"simd", Method::fused, true, simd::compute, simd::scratch_bytes, fma_rates},
-    };
-    for (const Kernel& kernel : cuda::kernels()) all.push_back(kernel);
+    std::vector<Kernel> all;
+    for (const Engine* engine : engines()) std::ranges::copy(engine->kernels(), std::back_inserter(all));
     return all;
   }();
   return table;
@@ -57,6 +42,20 @@ Roundings roundings_of(std::string_view name, Precision precision) {
     }
   }
   return most;
+}
+
+const Engine* engine_of_devices() {
+  const auto found = std::ranges::find_if(engines(), [](const Engine* engine) { return engine->devices != nullptr; });
+  return found == engines().end() ? nullptr : *found;
+}
+
+int device_count() {
+  const Engine* engine = engine_of_devices();
+  return engine == nullptr ? 0 : engine->devices->count();
+}
+
+bool is_kernel_of_devices(std::string_view name) {
+  return std::ranges::find(kKernelsOfDevices, name) != std::end(kKernelsOfDevices);
 }
 
 }  // namespace knowscale

@@ -13,9 +13,13 @@
 
 namespace knowscale {
 
-// Overwrites `out`, the rows of a Partial: queries.rows x heads rows of value_dim + 2 numbers.
+struct Engine;
+const Engine& host_engine();
+
+// Overwrites `out`, the rows of a Partial: queries.rows x heads rows of value_dim + 2 numbers. Returns the seconds of
+// copies between host and device, 0 on the host.
 template <class T>
-using ComputeState = void(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads);
+using ComputeState = double(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads);
 
 // How a state comes about: plain loops, all in one pass, or two products of a library with a softmax between.
 enum class Method { plain, fused, products, products_tf32 };
@@ -46,10 +50,13 @@ struct Kernel {
   std::span<const RateLimit> (*limits)(Precision precision) = nullptr;
   std::array<Roundings, kPrecisions.size()> roundings = {};  // of each precision
   std::int64_t widest_head = 0;                              // columns that a head may have; 0: any number
-  bool on_device = false;  // runs on the device of this rank (kernels/cuda/cuda.hpp), which has to be chosen first
+  const Engine& (*engine)() = host_engine;                   // where it runs (kernels/engine.hpp)
+
+  // On that of this rank, which has to be chosen first.
+  bool on_device() const;
 };
 
-// All kernels of this build on this machine, `reference` first.
+// All kernels of this build on this machine: of every engine that has what it runs on, `reference` first.
 std::span<const Kernel> kernels();
 
 // Those that compute with numbers of that precision.

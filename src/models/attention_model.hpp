@@ -79,7 +79,7 @@ class AttentionModel : public PreparedModel<T> {
 };
 
 inline Phases operator+(const Phases& a, const Phases& b) {
-  return {a.compute + b.compute, a.waited + b.waited, a.hidden + b.hidden};
+  return {a.compute + b.compute, a.waited + b.waited, a.hidden + b.hidden, a.copied + b.copied};
 }
 
 }  // namespace knowscale

@@ -19,14 +19,13 @@ class Prepared : public PreparedModel<T> {
  public:
   Prepared(const Problem<T>& problem, const Backend&)
       : problem_(problem),
-        moments_(problem, kKinds, false),
+        moments_(problem, kKinds, host_engine()),
         own_(problem.c.token_shard(problem.comm.rank())),
         rows_(problem.c.options.placement == Placement::replicated ? RowRange{0, problem.queries.rows} : own_),
         output_(problem.queries.rows, problem.c.d) {}
 
   Phases run() override {
-    Phases phases;
-    phases.compute += moments_.update();
+    Phases phases = moments_.update();
     const double start = now();
     const HeadShape shape = problem_.c.head_shape();
     const std::int64_t width = shape.key_dim;
@@ -42,7 +41,7 @@ class Prepared : public PreparedModel<T> {
   Output<A> output() const override { return {rows_, output_.view().slice_rows(rows_)}; }
 
  private:
-  static constexpr std::array kKinds = {Moment::plain};
+  static constexpr std::array kKinds = {kPlain};
 
   Problem<T> problem_;
   KnowledgeMoments<T> moments_;

@@ -6,8 +6,7 @@
 #include <vector>
 
 #include "comm/clock.hpp"
-#include "kernels/cuda/lstm_from_host.hpp"
-#include "kernels/lstm/seq2seq.hpp"
+#include "kernels/engine.hpp"
 #include "models/prepared.hpp"
 #include "models/tokens.hpp"
 #include "problem/weights.hpp"
@@ -44,7 +43,7 @@ class Prepared : public PreparedModel<T> {
     if (own_.size() > 0) answer_sequences();
     const double done = now();
     if (replicated_) problem_.comm.allgather_rows(output_.view(), tokens_of_ranks_);
-    return {read - start - waited_ + done - shared, waited_};
+    return {.compute = read - start - waited_ + done - shared, .waited = waited_, .copied = lstm_->take_copied()};
   }
 
   Output<T> output() const override {
@@ -71,8 +70,7 @@ class Prepared : public PreparedModel<T> {
     sort_sequences();
     const std::int64_t hidden = problem.c.hidden;
     const std::int64_t rows = std::max(std::min(block_rows(problem.c), problem.knowledge.rows.size()), own_.size());
-    lstm_ = problem.c.kernel == kOnDevice ? cuda::seq2seq_on_device(weights)
-                                          : seq2seq_on_host(weights, {rows, sequences_.size()}, problem.threads);
+    lstm_ = engine_of(problem.c).seq2seq(weights, {rows, sequences_.size()}, problem.threads);
     hidden_ = Matrix<T>(1, hidden);
     cell_ = Matrix<T>(1, hidden);
     steps_ = Matrix<T>(own_.size(), problem.c.d);

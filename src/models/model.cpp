@@ -5,6 +5,7 @@
 #include <array>
 
 #include "core/named.hpp"
+#include "kernels/engine.hpp"
 #include "models/equivariant.hpp"
 #include "models/joint.hpp"
 #include "models/knowledge.hpp"
@@ -50,6 +51,10 @@ void use_reduction(Case& c, const Reduction& reduction, const ReductionOptions& 
 Backend backend_of(const Case& c) {
   if (!model_by_name(c.model).structure.attends()) return {};
   return {&kernel_by_name(c.kernel), &reduction_by_name(c.reduction)};
+}
+
+const Engine& engine_of(const Case& c) {
+  return c.kernel == kUnused ? host_engine() : kernel_by_name(c.kernel).engine();
 }
 
 }  // namespace knowscale

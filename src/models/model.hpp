@@ -97,5 +97,7 @@ void use_reduction(Case& c, const Reduction& reduction, const ReductionOptions& 
 
 // Looks up what the case names; nothing for a model that does not attend. Throws Error(usage).
 Backend backend_of(const Case& c);
+// Where the case computes: where its kernel does, on the host where it has none.
+const Engine& engine_of(const Case& c);
 
 }  // namespace knowscale

@@ -20,7 +20,7 @@ class MomentAttention : public AttentionModel<T> {
 
   MomentAttention(const Problem<T>& problem, const Backend& backend)
       : AttentionModel<T>(problem, backend),
-        moments_(problem, kKinds, backend.kernel->on_device),
+        moments_(problem, kKinds, backend.kernel->engine()),
         wide_(this->tokens_.rows(), this->tokens_.readable()),
         keys_(problem.c, problem.comm.rank(), wide_.view()),
         queries_(problem.queries.rows, problem.c.d),
@@ -30,9 +30,8 @@ class MomentAttention : public AttentionModel<T> {
 
   // Writes G1 X to the output.
   Phases attend_in_moments() {
-    Phases phases;
     this->tokens_.gather();
-    phases.compute += moments_.update();
+    Phases phases = moments_.update();
     const double start = now();
     map_tokens();
     phases.compute += now() - start;
@@ -40,7 +39,7 @@ class MomentAttention : public AttentionModel<T> {
   }
 
  private:
-  static constexpr std::array kKinds = {Moment::metric, Moment::map};
+  static constexpr std::array kKinds = {kMetric, kMap};
 
   void map_tokens() {
     const Threads& threads = this->problem_.threads;

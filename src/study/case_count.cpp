@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <set>
 
-#include "kernels/cuda/cuda.hpp"
-
 namespace knowscale {
 namespace {
 
@@ -44,7 +42,7 @@ double count_ways_to_attend(const Study& study, const KnownNames& names) {
     double of_kernel = 0;
     for (const std::string& reduction : study.reduction) {
       HeededOptions heeds = of_name(names.reductions, reduction).heeds;
-      heeds.on_device = heeds.on_device && kernel.on_device;
+      heeds.on_device = heeds.on_device && kernel.on_device();
       of_kernel += count_options(study, heeds);
     }
     ways += of_kernel * (kernel.tiled ? count(study.query_block) * count(study.key_block) : 1);
@@ -53,15 +51,16 @@ double count_ways_to_attend(const Study& study, const KnownNames& names) {
 }
 
 // An LSTM runs on the host, whatever the kernel there, or on a device.
-double count_places(const Study& study) {
-  const auto on_device = std::count_if(study.kernel.begin(), study.kernel.end(),
-                                       [](const std::string& kernel) { return cuda::is_kernel_of_devices(kernel); });
+double count_places(const Study& study, const KnownNames& names) {
+  const auto on_device = std::count_if(study.kernel.begin(), study.kernel.end(), [&](const std::string& kernel) {
+    return of_name(names.kernels, kernel).on_device();
+  });
   return (on_device > 0 ? 1 : 0) + (on_device < static_cast<std::ptrdiff_t>(study.kernel.size()) ? 1 : 0);
 }
 
 double count_of_model(const Study& study, const KnownNames& names, const Structure& structure) {
   const double ways = structure.attends()   ? count_ways_to_attend(study, names)
-                      : structure.recurrent ? count_places(study) * count(study.placement)
+                      : structure.recurrent ? count_places(study, names) * count(study.placement)
                                             : count(study.placement);
   const double heads = structure.heads ? count(study.heads) * count(study.kv_heads) : count(study.hidden);
   if (structure.reads_knowledge()) return ways * heads * count(study.knowledge) * std::max(count(study.m), 1.0);

@@ -9,7 +9,7 @@
 #include "comm/clock.hpp"
 #include "core/statistics.hpp"
 #include "kernels/ceilings.hpp"
-#include "kernels/cuda/ceilings.hpp"
+#include "kernels/engine.hpp"
 #include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 #include "study/devices.hpp"
@@ -173,7 +173,7 @@ void Ceilings::measure(const Communicator& comm, const Threads& threads) {
   measure_network(comm, threads.count());
 }
 
-void Ceilings::measure_devices(const Communicator& comm, const cuda::Device& device) {
+void Ceilings::measure_devices(const Communicator& comm, const Device& device) {
   device_cache_ = std::max(device_cache_, comm.allreduce(device.cache, Combine::maximum));
   const bool known = std::any_of(ceilings_.begin(), ceilings_.end(), [&](const Ceiling& ceiling) {
     return ceiling.ranks == comm.size() && ceiling.name == "device_copy";
@@ -183,17 +183,12 @@ void Ceilings::measure_devices(const Communicator& comm, const cuda::Device& dev
 
 void Ceilings::refine_devices(const Communicator& comm) {
   comm.barrier();
-  cuda::DeviceRates rates;
-  comm.together([&] { rates = cuda::measure_device_rates(seconds_each_); });
-  const auto together = [&](const char* name, const char* units, double rate) {
-    keep(name, comm.size(), kAnyThreads, comm.allreduce(rate, Combine::sum), units);
-  };
-  together("device_copy", "B/s", rates.copy);
-  together("device_read", "B/s", std::max(rates.read, rates.copy));
-  together("device_f32", "FLOP/s", rates.f32);
-  together("device_tf32", "FLOP/s", rates.tf32);
-  together("device_bf16", "FLOP/s", rates.bf16);
-  together("device_f16", "FLOP/s", rates.f16);
+  std::vector<DeviceRate> rates;
+  comm.together([&] { rates = engine_of_devices()->devices->measure(seconds_each_); });
+  for (const DeviceRate& rate : rates) {
+    keep(std::string(rate.name), comm.size(), kAnyThreads, comm.allreduce(rate.value, Combine::sum),
+         std::string(rate.units));
+  }
 }
 
 void Ceilings::refine(const Communicator& comm, const Threads& threads) { measure_compute(comm, threads); }

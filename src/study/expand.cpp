@@ -13,7 +13,7 @@
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
-#include "kernels/cuda/cuda.hpp"
+#include "kernels/engine.hpp"
 #include "models/lstm.hpp"
 #include "study/case_count.hpp"
 #include "study/case_limits.hpp"
@@ -118,7 +118,7 @@ class Expansion {
   // One that this build has on this machine, or why it has not.
   void require_kernel(const std::string& name) const {
     const auto& why = context_.names.without_devices;
-    if (why && cuda::is_kernel_of_devices(name)) {
+    if (why && is_kernel_of_devices(name)) {
       throw Error(why->status(), fmt::format("study \"{}\": kernel \"{}\": {}", study_.name, name, why->what()));
     }
     known(study_, "kernel", name, context_.names.kernels);
@@ -136,7 +136,8 @@ class Expansion {
     if (!structure.recurrent) return unused();
     std::vector<std::string> places;
     for (const std::string& kernel : study_.kernel) {
-      places.emplace_back(cuda::is_kernel_of_devices(kernel) ? lstm_model::kOnDevice : kUnused);
+      const bool on_device = known(study_, "kernel", kernel, context_.names.kernels).on_device();
+      places.emplace_back(on_device ? lstm_model::kOnDevice : kUnused);
     }
     return places;
   }
@@ -185,7 +186,7 @@ class Expansion {
       return;
     }
     HeededOptions heeds = known(study_, "reduction", base_.reduction, context_.names.reductions).heeds;
-    const bool on_device = known(study_, "kernel", base_.kernel, context_.names.kernels).on_device;
+    const bool on_device = known(study_, "kernel", base_.kernel, context_.names.kernels).on_device();
     const bool merges_on_device = heeds.on_device;
     heeds.on_device = heeds.on_device && on_device;  // states of the host are never on a device
     HeededOptions offered = heeds;

@@ -11,7 +11,7 @@
 #include "comm/agreement.hpp"
 #include "comm/reduction.hpp"
 #include "core/text.hpp"
-#include "kernels/cuda/cuda.hpp"
+#include "kernels/engine.hpp"
 #include "kernels/kernel.hpp"
 #include "models/model.hpp"
 #include "problem/knowledge_file.hpp"
@@ -65,10 +65,10 @@ KnownNames known_names() {
   names.reductions.assign(reductions().begin(), reductions().end());
   names.reductions.push_back({.name = kAutomatic, .heeds = {true, true, true}});
   names.generators = generator_names();
-  if (!cuda::built()) {
+  if (engine_of_devices() == nullptr) {
     names.without_devices =
         Error(ExitStatus::usage, "this build has no kernels for devices: configure with -DKNOWSCALE_CUDA=ON");
-  } else if (cuda::device_count() == 0) {
+  } else if (device_count() == 0) {
     names.without_devices = Error(ExitStatus::resource,
                                   "no CUDA device is visible here: run on a node with one, look at "
                                   "CUDA_VISIBLE_DEVICES, or use kernel = \"simd\"");

@@ -240,7 +240,7 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Ta
     if (!model.structure.attends()) {
       for (const std::string_view kernel : {kUnused, lstm_model::kOnDevice}) {
         const bool on_device = kernel != kUnused;
-        if (on_device ? !model.structure.recurrent || cuda::device_count() == 0 : !options.kernel.empty()) continue;
+        if (on_device ? !model.structure.recurrent || device_count() == 0 : !options.kernel.empty()) continue;
         if (on_device && !options.kernel.empty() && options.kernel != kernel) continue;
         verify_outputs<T>(options, comm, model, {}, {.options = {}, .kernel = kernel}, tally);
         verify_outputs<T>(options, comm, model, {}, {{.placement = Placement::replicated}, Placement::sharded, kernel},
@@ -252,7 +252,7 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Ta
       for (const Reduction& reduction : reductions()) {
         const Backend backend = {&kernel, &reduction};
         verify_outputs<T>(options, comm, model, backend, {{.chunk = 64}}, tally);
-        if (kernel.on_device && reduction.heeds.on_device && mpi_is_cuda_aware()) {
+        if (kernel.on_device() && reduction.heeds.on_device && mpi_is_cuda_aware()) {
           verify_outputs<T>(options, comm, model, backend, {{.transport = Transport::cuda_aware_forced}}, tally);
         }
         // Beside compute, in tiles where it has them, where the result is not left, of a sharded sequence.
@@ -304,7 +304,7 @@ void prepare_kernels(const VerifyOptions& options, const Communicator& world, co
   const KnownNames names = known_names();
   world.together([&] {
     if (options.kernel.empty()) return;
-    if (cuda::is_kernel_of_devices(options.kernel) && names.without_devices) {
+    if (is_kernel_of_devices(options.kernel) && names.without_devices) {
       throw Error(names.without_devices->status(),
                   fmt::format("--kernel {}: {}", options.kernel, names.without_devices->what()));
     }
@@ -312,11 +312,11 @@ void prepare_kernels(const VerifyOptions& options, const Communicator& world, co
     require(std::find(known.begin(), known.end(), options.kernel) != known.end(), ExitStatus::usage,
             fmt::format("--kernel {}: {}", options.kernel, remedy_for_name(options.kernel, known)));
   });
-  const int devices = world.allreduce(cuda::device_count(), Combine::minimum);
+  const int devices = world.allreduce(device_count(), Combine::minimum);
   if (devices > 0) {
     const DeviceOfRank device = choose_device(world, world.size());
     tally.print(fmt::format("kernels of devices on {}", device.label()));
-  } else if (cuda::built()) {
+  } else if (engine_of_devices() != nullptr) {
     tally.print("kernels of devices are skipped: no device");
   }
 }

@@ -12,7 +12,7 @@
 #include "cuda/naive_attention.hpp"
 #include "cuda/orders.hpp"
 #include "kernels/cuda/cuda.hpp"
-#include "kernels/cuda/device_states.hpp"
+#include "kernels/key_source.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale::cuda {
@@ -89,7 +89,7 @@ TYPED_TEST_SUITE(FromHost, Types);
 TYPED_TEST(FromHost, TheTableHasTheKernels) {
   std::vector<std::string_view> names;
   for (const auto& kernel : kernels_for<TypeParam>()) {
-    EXPECT_TRUE(kernel.on_device);
+    EXPECT_TRUE(kernel.on_device());
     names.push_back(kernel.name);
   }
   EXPECT_EQ(names.back(), "cuda");
@@ -204,23 +204,18 @@ TYPED_TEST(FromHost, StatesThatStayAreComputedAsTheRowOfTheKernelSays) {
     Matrix<float> expected(10, 18), stayed(10, 18);
     kernel.compute(input, expected.view(), Threads(1));
     kernel.name = "another";
-    const auto states = device_states<TypeParam>(kernel, 10, 16);
-    states->attend(input, {&source, 1}, 0);
-    states->to_host(states->rows(10), stayed.view());
+    const auto states = kernel.engine().states(input, kernel.method, 10);
+    EXPECT_GT(states->attend(input, {&source, 1}, 0), 0) << "seconds of copies";
+    EXPECT_GT(states->to_host(states->rows(10), stayed.view()), 0);
     for (std::int64_t i = 0; i < stayed.size(); ++i) ASSERT_EQ(stayed.data()[i], expected.data()[i]) << i;
   }
-  Kernel of_host = kernels_for<TypeParam>().back();
-  of_host.on_device = false;
-  EXPECT_THROW(device_states<TypeParam>(of_host, 10, 16), Error);
+  EXPECT_THROW(host_engine().states(input, Method::fused, 10), Error);
 }
 
 TYPED_TEST(FromHost, CopiesAreTimed) {
-  take_copy_seconds();
   const Problem<TypeParam> p({5, 70, 1, 1, 16, 16});
   Matrix<float> state(5, 18);
-  kernels_for<TypeParam>().back().compute(input_of(p), state.view(), Threads(1));
-  EXPECT_GT(take_copy_seconds(), 0);
-  EXPECT_EQ(take_copy_seconds(), 0);
+  EXPECT_GT(kernels_for<TypeParam>().back().compute(input_of(p), state.view(), Threads(1)), 0);
 }
 
 // What a run is refused for is at least what it takes, and not much more. Of each kernel the largest problem yet.

@@ -108,28 +108,33 @@ TEST(CaseRun, KeptMatricesAreTheWholeProblemInItsOrder) {
 }
 
 // What a broken build could do; each must fail verification on its own.
-void skips_the_last_shard(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
+double skips_the_last_shard(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
   AttentionInput<float> shorter = input;
   const RowRange kept = {0, input.keys.rows * 9 / 10};
   shorter.keys = input.keys.slice_rows(kept);
   shorter.values = input.values.slice_rows(kept);
-  kernel_by_name("blas").compute(shorter, out, threads);
+  return kernel_by_name("blas").compute(shorter, out, threads);
 }
-void returns_zeros(const AttentionInput<float>&, MatrixView<float> out, const Threads&) { clear(out); }
-void returns_nan(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
+double returns_zeros(const AttentionInput<float>&, MatrixView<float> out, const Threads&) {
+  clear(out);
+  return 0;
+}
+double returns_nan(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
   kernel_by_name("blas").compute(input, out, threads);
   for (std::int64_t i = 0; i < out.rows; ++i) out(i, 0) = std::nanf("");
+  return 0;
 }
-void forgets_the_scale(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
+double forgets_the_scale(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
   AttentionInput<float> other = input;
   other.scale = 1;
-  kernel_by_name("blas").compute(other, out, threads);
+  return kernel_by_name("blas").compute(other, out, threads);
 }
-void mixes_up_heads(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
+double mixes_up_heads(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
   kernel_by_name("blas").compute(input, out, threads);
   for (std::int64_t i = 0; i + 1 < out.rows; i += 2) {
     std::swap_ranges(out.row(i), out.row(i) + out.cols, out.row(i + 1));
   }
+  return 0;
 }
 
 // A reduction that merges wrongly.

@@ -158,14 +158,14 @@ TEST(Symmetry, AProjectionAddedToAModelIsSeen) {
 }
 
 // Scores of queries whose components went through a nonlinearity.
-void kernel_with_activation(const AttentionInput<double>& input, MatrixView<double> out, const Threads& threads) {
+double kernel_with_activation(const AttentionInput<double>& input, MatrixView<double> out, const Threads& threads) {
   Matrix<double> bent(input.queries.rows, input.queries.cols);
   for (std::int64_t i = 0; i < bent.rows(); ++i) {
     for (std::int64_t j = 0; j < bent.cols(); ++j) bent(i, j) = std::tanh(input.queries(i, j));
   }
   AttentionInput<double> changed = input;
   changed.queries = bent.view();
-  kernel_by_name("reference").compute(changed, out, threads);
+  return kernel_by_name("reference").compute(changed, out, threads);
 }
 
 TEST(Symmetry, ANonlinearityInAScoreIsSeen) {

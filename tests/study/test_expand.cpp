@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "kernels/engine.hpp"
 #include "study/plan.hpp"
 
 namespace knowscale {
@@ -90,7 +91,12 @@ TEST(Expand, WhatAModelDoesNotUseDoesNotMultiplyItsCases) {
 }
 
 // An LSTM runs on the host or on the device, one way each.
-void only_in_f32(const AttentionInput<float>&, MatrixView<float>, const Threads&) {}
+double only_in_f32(const AttentionInput<float>&, MatrixView<float>, const Threads&) { return 0; }
+const Engine& with_devices() {
+  static const Devices devices = {};
+  static const Engine engine = {.name = "with devices", .devices = &devices};
+  return engine;
+}
 
 // As if this build had kernels of devices, and this machine a device.
 void add_devices(ExpansionContext& c) {
@@ -100,7 +106,7 @@ void add_devices(ExpansionContext& c) {
     kernel.name = name;
     kernel.compute = only_in_f32;
     kernel.widest_head = std::string_view(name) == "cuda" ? 256 : 0;
-    kernel.on_device = true;
+    kernel.engine = with_devices;
     c.names.kernels.push_back(kernel);
   }
 }

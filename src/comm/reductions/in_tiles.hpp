@@ -138,6 +138,7 @@ class InTiles : public PreparedAttention<T> {
     slot.tile = nullptr;
     slot.done = 0;
     phases.compute += now() - start;
+    phases.copied += slot.merge->take_copied();
   }
 
   ShardedAttention<T> attention_;

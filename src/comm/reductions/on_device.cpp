@@ -3,7 +3,7 @@
 
 #include "comm/device_collectives.hpp"
 #include "comm/reductions/in_tiles.hpp"
-#include "kernels/cuda/device_states.hpp"
+#include "kernels/engine.hpp"
 
 namespace knowscale::on_device {
 namespace {
@@ -16,11 +16,11 @@ class OnDevice : public StateMerge<T> {
 
   OnDevice(const ShardedAttention<T>& attention, std::int64_t rows)
       : StateMerge<T>(attention, rows),
-        states_(cuda::device_states<T>(attention.kernel, rows, attention.input.shape.value_dim)),
+        states_(attention.kernel.engine().states(attention.input, attention.kernel.method, rows)),
         collectives_(device_collectives(attention.comm, attention.options.transport, states_->stream())) {}
 
   void compute(const AttentionInput<T>& queries, std::int64_t first_row) override {
-    states_->attend(queries, this->sources_, first_row);
+    this->copied_ += states_->attend(queries, this->sources_, first_row);
   }
 
   Exchange merge(std::span<const RowRange> of_rank) override {
@@ -37,14 +37,14 @@ class OnDevice : public StateMerge<T> {
       }
     }
     merged_ = this->state_.slice_rows({0, merged.rows});
-    states_->to_host(merged, merged_);
+    this->copied_ += states_->to_host(merged, merged_);
     co_return;
   }
 
   MatrixView<const float> merged() const override { return merged_; }
 
  private:
-  std::unique_ptr<cuda::DeviceStates<T>> states_;
+  std::unique_ptr<DeviceStates<T>> states_;
   std::unique_ptr<DeviceCollectives> collectives_;
   MatrixView<float> merged_;
 };
@@ -56,6 +56,7 @@ using Sharded = OnDevice<T, Placement::sharded>;
 
 template <class T, template <class> class Merge>
 std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
+  require(attention.kernel.on_device(), ExitStatus::usage, "states of a kernel of the host are not merged on devices");
   return prepare_in_tiles<T, Merge>(attention);
 }
 

@@ -32,7 +32,8 @@ class OwnQueries : public PreparedAttention<T> {
   std::int64_t rows_of(RowRange queries) const { return queries.size() * attention_.input.shape.heads; }
   std::int64_t width() const { return attention_.input.shape.value_dim + 2; }
 
-  // Runs compute() beside the messages of under_way, or after them where nothing is overlapped.
+  // Runs compute(), which returns its seconds of copies, beside the messages of under_way, or after them where nothing
+  // is overlapped.
   template <class Compute>
   void beside(Requests& under_way, Phases& phases, const Compute& compute) {
     const bool travelling = attention_.options.overlap && !under_way.complete();
@@ -42,7 +43,7 @@ class OwnQueries : public PreparedAttention<T> {
       if (arrived == 0 && under_way.complete()) arrived = now();
     });
     const double start = now();
-    compute();
+    phases.copied += compute();
     const double end = now();
     phases.compute += end - start;
     if (travelling) phases.hidden += (arrived == 0 ? end : arrived) - start;

@@ -88,7 +88,7 @@ class Reproducible : public StateMerge<T> {
     some.mask.first_query += queries.begin;
     const MatrixView<A> state =
         of_tile(nodes_[source].at(chunk)).slice_rows({queries.begin * heads, queries.end * heads});
-    attend<T>(this->attention_.kernel, some, {&part, 1}, state, serial_);
+    this->copied_ += attend<T>(this->attention_.kernel, some, {&part, 1}, state, serial_);
   }
 
   void merge_into(Nodes& nodes, std::int64_t left, std::int64_t right) {

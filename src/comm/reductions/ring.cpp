@@ -46,7 +46,7 @@ class Ring : public OwnQueries<T> {
       Requests under_way;
       for (std::size_t i = 0; i < next.size(); ++i) pass_on(places_[i], visitors[i], next[i], under_way);
       const MatrixView<A> state = step == 0 ? this->state_.view() : part_.view();
-      this->beside(under_way, phases, [&] { attend_to(visitors, state); });
+      this->beside(under_way, phases, [&] { return attend_to(visitors, state); });
       if (step > 0) merge<A>(this->state_.view(), state, this->attention_.threads);
       under_way.wait();
       visitors = next;
@@ -101,11 +101,11 @@ class Ring : public OwnQueries<T> {
   }
 
   // Own queries against the visiting shards.
-  void attend_to(const Visitors& visitors, MatrixView<A> state) {
+  double attend_to(const Visitors& visitors, MatrixView<A> state) {
     AttentionInput<T> input = this->attention_.input;
     input.queries = input.queries.slice_rows(this->own_);
     input.mask.first_query += this->own_.begin;
-    attend<T>(this->attention_.kernel, input, visitors, state, this->attention_.threads);
+    return attend<T>(this->attention_.kernel, input, visitors, state, this->attention_.threads);
   }
 
   Matrix<A> part_;              // of the visiting shards

@@ -28,7 +28,7 @@ class RingQ : public OwnQueries<T> {
     Phases phases;
     MatrixView<const T> visitors = this->attention_.input.queries.slice_rows(this->own_);
     Requests queries = pass_queries(visitors, 1), states;
-    this->beside(queries, phases, [&] { attend(visitors, this->own_, this->state_.view()); });
+    this->beside(queries, phases, [&] { return attend(visitors, this->own_, this->state_.view()); });
     for (int step = 1; step < this->size(); ++step) {
       queries.wait();
       visitors = place_for(step);
@@ -37,7 +37,7 @@ class RingQ : public OwnQueries<T> {
       const MatrixView<A> state = parts_[static_cast<std::size_t>(step % 2)].view().slice_rows({0, this->rows_of(of)});
       if (step > 1) receive_state(states, of);
       states.add(std::move(queries));
-      this->beside(states, phases, [&] { attend(visitors, of, state); });
+      this->beside(states, phases, [&] { return attend(visitors, of, state); });
       states.wait();
       if (step > 1) merge_arrived(state);
       states = this->channel_.template send<A>(state, this->next(), Tag::second);
@@ -65,11 +65,11 @@ class RingQ : public OwnQueries<T> {
     return requests;
   }
 
-  void attend(MatrixView<const T> queries, RowRange of, MatrixView<A> state) {
+  double attend(MatrixView<const T> queries, RowRange of, MatrixView<A> state) {
     AttentionInput<T> input = this->attention_.input;
     input.queries = queries;
     input.mask.first_query += of.begin;
-    knowscale::attend<T>(this->attention_.kernel, input, sources_, state, this->attention_.threads);
+    return knowscale::attend<T>(this->attention_.kernel, input, sources_, state, this->attention_.threads);
   }
 
   void receive_state(Requests& states, RowRange of) {

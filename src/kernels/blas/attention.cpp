@@ -63,7 +63,7 @@ MatrixView<T> rows_of(MatrixView<T> state, RowRange tile, std::int64_t heads, st
 }
 
 template <class T>
-void compute_in_tiles(const AttentionInput<T>& input, MatrixView<T> out, const Threads& threads) {
+double compute_in_tiles(const AttentionInput<T>& input, MatrixView<T> out, const Threads& threads) {
   const std::int64_t heads = input.shape.heads, keys = input.keys.rows;
   // Tiles of equal size, enough of them that every thread has one where the queries suffice.
   const std::int64_t query_tile = input.tiles.queries > 0 ? input.tiles.queries : kQueryTile;
@@ -82,6 +82,7 @@ void compute_in_tiles(const AttentionInput<T>& input, MatrixView<T> out, const T
     threads.poll();
   });
   for (const Partial<T>& other : others) merge<T>(out, other.rows());
+  return 0;
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the device can do at best, as ceilings.hpp of the host: measured, never looked up. Nothing of CUDA is included
-// here; a build without CUDA has the same function.
+// What the device can do at best, as ceilings.hpp of the host: measured, never looked up.
 #pragma once
 
 namespace knowscale::cuda {

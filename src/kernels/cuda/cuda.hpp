@@ -1,43 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Devices, as the rest of the program knows them: nothing of CUDA is included here. A build without CUDA has the same
-// functions (none.cpp) and no device.
+// The device of this process and what is kept there: nothing of CUDA is included here. What the functions do, the
+// engine says (kernels/engine.hpp).
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 
-#include "kernels/kernel.hpp"
+#include "kernels/engine.hpp"
 
 namespace knowscale::cuda {
 
-// Names of kernels that run on devices, in whatever build.
-inline constexpr std::string_view kKernelNames[] = {"cublas", "cublas_tf32", "cuda"};
-
-constexpr bool is_kernel_of_devices(std::string_view name) {
-  return std::ranges::find(kKernelNames, name) != std::end(kKernelNames);
-}
-
-struct Device {
-  int index = 0;
-  std::string name;         // "NVIDIA H100 80GB HBM3"
-  std::string bus;          // where it sits: "0000:01:00.0"
-  int multiprocessors = 0;
-  std::int64_t memory = 0;  // bytes
-  std::int64_t cache = 0;   // bytes, the last level
-};
-
-// Whether this build has kernels for devices.
-bool built();
-
-// What it is built with: "CUDA 13.0, cuBLAS 13.1.0, cuDNN 9.19.0", or that it is not.
+// What it is built with: "CUDA 13.0, cuBLAS 13.1.0, cuDNN 9.19.0".
 std::string version();
 
-// Devices that this process sees; 0 in a build without.
+// Devices that this process sees.
 int device_count();
 
 // The device that every call of this process works on from now on. Throws Error(resource) where there is none such.
@@ -60,8 +38,5 @@ std::int64_t resident_bytes(Precision precision, std::int64_t rows, std::int64_t
 // kernels that are given these rows, or some of them, use it and copy nothing. The rows must stay as and where they are.
 template <class T>
 std::shared_ptr<const void> keep_on_device(MatrixView<const T> rows, std::int64_t heads, std::int64_t head_dim);
-
-// Seconds that this process has spent on copies between host and device since this was last called.
-double take_copy_seconds();
 
 }  // namespace knowscale::cuda

@@ -82,7 +82,7 @@ void attend_from_host(RankDevice& device, Workspace<T>& workspace, Method method
 }
 
 template <class T>
-void compute(Method method, const AttentionInput<T>& input, MatrixView<float> out) {
+double compute(Method method, const AttentionInput<T>& input, MatrixView<float> out) {
   static Workspace<T> workspace;  // used under the device's lock
   RankDevice& device = RankDevice::in_use();
   const auto lock = device.enter();
@@ -92,14 +92,14 @@ void compute(Method method, const AttentionInput<T>& input, MatrixView<float> ou
   device.copies().computed(device.stream());
   const float* arrived = workspace.states.template to_host<float>(out.size(), device.stream());
   for (std::int64_t i = 0; i < out.rows; ++i) std::copy_n(arrived + i * out.cols, out.cols, out.row(i));
-  device.copies().stop(device.stream());
+  return device.copies().stop(device.stream());
 }
 
 template void attend_from_host(RankDevice&, Workspace<float>&, Method, const AttentionInput<float>&, float*);
 template void attend_from_host(RankDevice&, Workspace<Bf16>&, Method, const AttentionInput<Bf16>&, float*);
 template void attend_from_host(RankDevice&, Workspace<F16>&, Method, const AttentionInput<F16>&, float*);
-template void compute(Method, const AttentionInput<float>&, MatrixView<float>);
-template void compute(Method, const AttentionInput<Bf16>&, MatrixView<float>);
-template void compute(Method, const AttentionInput<F16>&, MatrixView<float>);
+template double compute(Method, const AttentionInput<float>&, MatrixView<float>);
+template double compute(Method, const AttentionInput<Bf16>&, MatrixView<float>);
+template double compute(Method, const AttentionInput<F16>&, MatrixView<float>);
 
 }  // namespace knowscale::cuda

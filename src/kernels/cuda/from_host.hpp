@@ -26,8 +26,8 @@ template <class T>
 void attend_from_host(RankDevice& device, Workspace<T>& workspace, Method method, const AttentionInput<T>& input,
                       float* out);
 
-// The same for states of the host: compute() of the kernel table. Blocks.
+// The same for states of the host: compute() of the kernel table. Blocks; returns the seconds of copies.
 template <class T>
-void compute(Method method, const AttentionInput<T>& input, MatrixView<float> out);
+double compute(Method method, const AttentionInput<T>& input, MatrixView<float> out);
 
 }  // namespace knowscale::cuda

@@ -106,7 +106,7 @@ class OnDevice : public Seq2Seq<T> {
     encoder_.project(inputs);
     one_a_step_.assign(static_cast<std::size_t>(inputs.rows), 1);
     device_.copies().computed(stream_);
-    device_.copies().stop(stream_);
+    this->copied_ += device_.copies().stop(stream_);
   }
 
   void set_state(MatrixView<const T> hidden, MatrixView<const T> cell) override {
@@ -117,7 +117,7 @@ class OnDevice : public Seq2Seq<T> {
     copy_rows(cell, state.cell, cudaMemcpyHostToDevice, stream_);
     device_.copies().loaded(stream_);
     device_.copies().computed(stream_);
-    device_.copies().stop(stream_);
+    this->copied_ += device_.copies().stop(stream_);
   }
 
   void read() override {
@@ -133,7 +133,7 @@ class OnDevice : public Seq2Seq<T> {
     device_.copies().computed(stream_);
     copy_rows<T>(state.hidden, hidden, cudaMemcpyDeviceToHost, stream_);
     copy_rows<T>(state.cell, cell, cudaMemcpyDeviceToHost, stream_);
-    device_.copies().stop(stream_);
+    this->copied_ += device_.copies().stop(stream_);
   }
 
   void answer(std::span<const std::int64_t> active, MatrixView<T> rows) override {
@@ -152,7 +152,7 @@ class OnDevice : public Seq2Seq<T> {
     device_.copies().computed(stream_);
     const T* arrived = written_.template to_host<T>(rows.size(), stream_);
     for (std::int64_t i = 0; i < rows.rows; ++i) std::copy_n(arrived + i * rows.cols, rows.cols, rows.row(i));
-    device_.copies().stop(stream_);
+    this->copied_ += device_.copies().stop(stream_);
   }
 
  private:

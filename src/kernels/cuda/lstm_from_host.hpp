@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// An encoder-decoder LSTM on the device of this rank. Nothing of CUDA is included here; a build without has the same
-// function (none.cpp).
+// An encoder-decoder LSTM on the device of this rank.
 #pragma once
 
 #include <memory>

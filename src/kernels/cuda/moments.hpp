@@ -9,8 +9,8 @@
 #include "core/matrix.hpp"
 #include "core/precision.hpp"
 #include "kernels/cuda/device.hpp"
-#include "kernels/cuda/moments_from_host.hpp"
 #include "kernels/cuda/tiles.hpp"
+#include "kernels/moment_sums.hpp"
 
 namespace knowscale::cuda {
 

@@ -58,10 +58,10 @@ void sum_chunks(const WeightedRows<T>& rows, std::int64_t chunk, MatrixView<Accu
 }  // namespace
 
 template <class T>
-void moments_from_host(const MomentRows<T>& rows, std::span<const MomentKind> kinds, std::int64_t chunk,
-                       MatrixView<Accumulator<T>> sums) {
+double moments_from_host(const MomentRows<T>& rows, std::span<const MomentKind> kinds, std::int64_t chunk,
+                         MatrixView<Accumulator<T>> sums) {
   using A = Accumulator<T>;
-  if (rows.keys.rows == 0) return;
+  if (rows.keys.rows == 0) return 0;
   const HeadShape& shape = rows.shape;
   assert(shape.key_dim == shape.value_dim && sums.cols == shape.value_dim && sums.stride == sums.cols);
   assert(sums.rows == tiles_of(rows.keys.rows, chunk) * moment_rows(shape, kinds.size()));
@@ -86,13 +86,15 @@ void moments_from_host(const MomentRows<T>& rows, std::span<const MomentKind> ki
   }
   device.copies().computed(stream);
   std::copy_n(workspace.sums.template to_host<A>(sums.size(), stream), sums.size(), sums.data);
-  device.copies().stop(stream);
+  return device.copies().stop(stream);
 }
 
-template void moments_from_host(const MomentRows<float>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
-template void moments_from_host(const MomentRows<double>&, std::span<const MomentKind>, std::int64_t,
-                                MatrixView<double>);
-template void moments_from_host(const MomentRows<Bf16>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
-template void moments_from_host(const MomentRows<F16>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
+template double moments_from_host(const MomentRows<float>&, std::span<const MomentKind>, std::int64_t,
+                                  MatrixView<float>);
+template double moments_from_host(const MomentRows<double>&, std::span<const MomentKind>, std::int64_t,
+                                  MatrixView<double>);
+template double moments_from_host(const MomentRows<Bf16>&, std::span<const MomentKind>, std::int64_t,
+                                  MatrixView<float>);
+template double moments_from_host(const MomentRows<F16>&, std::span<const MomentKind>, std::int64_t, MatrixView<float>);
 
 }  // namespace knowscale::cuda

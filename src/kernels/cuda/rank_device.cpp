@@ -67,12 +67,10 @@ const ResidentRows* RankDevice::find(const void* row) const {
   return address < rows->begin + rows->bytes ? rows : nullptr;
 }
 
-void CopyClock::stop(const Stream& stream) {
+double CopyClock::stop(const Stream& stream) const {
   stopped_.record(stream);
-  seconds_ += loaded_.seconds_since(start_) + stopped_.seconds_since(computed_);
+  return loaded_.seconds_since(start_) + stopped_.seconds_since(computed_);
 }
-
-bool built() { return true; }
 
 std::string version() {
   int runtime = 0;
@@ -103,7 +101,5 @@ std::int64_t free_bytes() {
   check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
   return static_cast<std::int64_t>(free);
 }
-
-double take_copy_seconds() { return the_device() == nullptr ? 0 : the_device()->copies().take_seconds(); }
 
 }  // namespace knowscale::cuda

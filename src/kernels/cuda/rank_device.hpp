@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <utility>
+#include <string>
 
 #include "kernels/cuda/cuda.hpp"
 #include "kernels/cuda/device.hpp"
@@ -31,14 +31,11 @@ class CopyClock {
   void start(const Stream& stream) const { start_.record(stream); }
   void loaded(const Stream& stream) const { loaded_.record(stream); }
   void computed(const Stream& stream) const { computed_.record(stream); }
-  // Once all has arrived.
-  void stop(const Stream& stream);
-  // Of all since this was last called.
-  double take_seconds() { return std::exchange(seconds_, 0); }
+  // Once all has arrived. Returns the seconds.
+  double stop(const Stream& stream) const;
 
  private:
   Event start_, loaded_, computed_, stopped_;
-  double seconds_ = 0;
 };
 
 class RankDevice {
@@ -60,7 +57,7 @@ class RankDevice {
   // The copy that row `row` of the host lies in; none where it was not kept.
   const ResidentRows* find(const void* row) const;
 
-  CopyClock& copies() { return copies_; }
+  const CopyClock& copies() const { return copies_; }
 
  private:
   explicit RankDevice(int index);

@@ -38,14 +38,8 @@ TopKeys top_keys_from_host(const AttentionInput<T>& input, std::int64_t count) {
   static Workspace workspace;  // used under the device's lock
   RankDevice& device = RankDevice::in_use();
   const auto lock = device.enter();
-  device.copies().start(device.stream());
   const AttentionInput<T> placed = place_all(device, workspace, input);
-  device.copies().loaded(device.stream());
-  // Lists come back a tile of queries after the other, which counts as computing.
-  TopKeys found = top_keys(placed, count, workspace.scratch, device.stream());
-  device.copies().computed(device.stream());
-  device.copies().stop(device.stream());
-  return found;
+  return top_keys(placed, count, workspace.scratch, device.stream());
 }
 
 template TopKeys top_keys_from_host(const AttentionInput<float>&, std::int64_t);

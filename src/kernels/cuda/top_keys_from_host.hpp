@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The keys that queries attend to most, found on the device of this rank. Nothing of CUDA is included here; a build
-// without has the same function (none.cpp).
+// The keys that queries attend to most, found on the device of this rank.
 #pragma once
 
 #include <cstdint>

@@ -8,11 +8,12 @@ namespace knowscale::reference {
 namespace {
 
 template <class T>
-void compute_rows(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads) {
+double compute_rows(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads) {
   threads.parallel_for(out.rows, [&](std::int64_t row) {
     compute_row(input, row / input.shape.heads, row % input.shape.heads, out.row(row));
     threads.poll();
   });
+  return 0;
 }
 
 }  // namespace

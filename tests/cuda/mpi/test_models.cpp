@@ -90,11 +90,26 @@ TYPED_TEST(EveryModelOnDevices, IsItsFormulaAtEveryRankCount) {
     for (const Model& model : models()) {
       if (model.structure.recurrent) continue;
       for (const Kernel& kernel : kernels_of(precision_of<T>)) {
-        if (!kernel.on_device) continue;
+        if (!kernel.on_device()) continue;
         const Case c = device_case<T>(comm, model, kernel.name);
         const naive::Rows expected = expected_output<T>(c, comm);
         expect_formula<T>(c, comm, expected, "packed");
         if (kernel.name == "cuda") expect_formula<T>(c, comm, expected, "reproducible");
+      }
+    }
+  });
+}
+
+TYPED_TEST(EveryModelOnDevices, TellsItsCopies) {
+  using T = TypeParam;
+  for_rank_counts({2}, [](const Communicator& comm) {
+    for (const char* model : {"knowledge", "moment"}) {
+      for (const char* reduction : {"packed", "ring", "ring_q", "reproducible"}) {
+        Case c = device_case<T>(comm, model_by_name(model), "cuda");
+        use_reduction(c, reduction_by_name(reduction), {.chunk = 16});
+        EXPECT_GT(seconds_of_copies<T>(c, comm), 0) << name_of_way(c);
+        c.kernel = "simd";
+        EXPECT_EQ(seconds_of_copies<T>(c, comm), 0) << name_of_way(c);
       }
     }
   });

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "kernels/cuda/device_states.hpp"
+#include "kernels/cuda/states.hpp"
 
 #include <algorithm>
 
-#include "core/error.hpp"
 #include "kernels/cuda/from_host.hpp"
 #include "kernels/cuda/rank_device.hpp"
 #include "kernels/cuda/rows.hpp"
@@ -18,19 +17,21 @@ class States : public DeviceStates<T> {
   States(Method method, std::int64_t rows, std::int64_t width)
       : device_(RankDevice::in_use()), method_(method), width_(width), states_(rows * width), maxima_(rows) {}
 
-  void attend(const AttentionInput<T>& queries, std::span<const KeySource<T>> sources,
-              std::int64_t first_row) override {
+  double attend(const AttentionInput<T>& queries, std::span<const KeySource<T>> sources,
+                std::int64_t first_row) override {
     const auto lock = device_.enter();
+    double copied = 0;
     const std::int64_t count = queries.queries.rows * queries.shape.heads;
     const MatrixView<float> out = view(states_.data() + first_row * width_, count);
     if (sources.empty()) clear(out, device_.stream());
     if (sources.size() > 1) more_.reserve(count * width_);
     for (std::size_t i = 0; i < sources.size(); ++i) {
       const MatrixView<float> state = i == 0 ? out : view(more_.data(), count);
-      attend_to(attention_to(sources[i], queries), state);
+      copied += attend_to(attention_to(sources[i], queries), state);
       if (i > 0) merge(out, state, device_.stream());
     }
     device_.stream().wait();
+    return copied;
   }
 
   MatrixView<float> rows(std::int64_t count) override { return view(states_.data(), count); }
@@ -48,7 +49,7 @@ class States : public DeviceStates<T> {
     device_.stream().wait();
   }
 
-  void to_host(MatrixView<const float> rows, MatrixView<float> to) override {
+  double to_host(MatrixView<const float> rows, MatrixView<float> to) override {
     const auto lock = device_.enter();
     const Stream& stream = device_.stream();
     device_.copies().start(stream);
@@ -60,7 +61,7 @@ class States : public DeviceStates<T> {
           "cudaMemcpyAsync");
     stream.wait();
     for (std::int64_t i = 0; i < to.rows; ++i) std::copy_n(host_.data() + i * width_, width_, to.row(i));
-    device_.copies().stop(stream);
+    return device_.copies().stop(stream);
   }
 
   void* stream() const override { return static_cast<cudaStream_t>(device_.stream()); }
@@ -68,20 +69,23 @@ class States : public DeviceStates<T> {
  private:
   MatrixView<float> view(float* data, std::int64_t count) const { return {data, count, width_, width_}; }
 
-  void attend_to(const AttentionInput<T>& input, MatrixView<float> state) {
+  double attend_to(const AttentionInput<T>& input, MatrixView<float> state) {
     if (input.mask.sequences.empty()) return attend_part(input, state);
+    double copied = 0;
     for (const OneSequence& part : sequences_of(input)) {
       const std::int64_t heads = input.shape.heads;
-      attend_part(part_of(input, part), state.slice_rows({part.queries.begin * heads, part.queries.end * heads}));
+      copied +=
+          attend_part(part_of(input, part), state.slice_rows({part.queries.begin * heads, part.queries.end * heads}));
     }
+    return copied;
   }
 
   // Waits: the next part's inputs go through the same buffers.
-  void attend_part(const AttentionInput<T>& input, MatrixView<float> state) {
+  double attend_part(const AttentionInput<T>& input, MatrixView<float> state) {
     device_.copies().start(device_.stream());
     attend_from_host(device_, workspace_, method_, input, state.data);
     device_.copies().computed(device_.stream());
-    device_.copies().stop(device_.stream());
+    return device_.copies().stop(device_.stream());
   }
 
   RankDevice& device_;
@@ -95,14 +99,13 @@ class States : public DeviceStates<T> {
 }  // namespace
 
 template <class T>
-std::unique_ptr<DeviceStates<T>> device_states(const Kernel& kernel, std::int64_t rows, std::int64_t value_dim) {
-  require(kernel.on_device, ExitStatus::usage, "states of a kernel of the host are not computed on devices");
+std::unique_ptr<DeviceStates<T>> device_states(const AttentionInput<T>& input, Method method, std::int64_t rows) {
   const auto lock = RankDevice::in_use().enter();
-  return std::make_unique<States<T>>(kernel.method, rows, value_dim + 2);
+  return std::make_unique<States<T>>(method, rows, input.shape.value_dim + 2);
 }
 
-template std::unique_ptr<DeviceStates<float>> device_states(const Kernel&, std::int64_t, std::int64_t);
-template std::unique_ptr<DeviceStates<Bf16>> device_states(const Kernel&, std::int64_t, std::int64_t);
-template std::unique_ptr<DeviceStates<F16>> device_states(const Kernel&, std::int64_t, std::int64_t);
+template std::unique_ptr<DeviceStates<float>> device_states(const AttentionInput<float>&, Method, std::int64_t);
+template std::unique_ptr<DeviceStates<Bf16>> device_states(const AttentionInput<Bf16>&, Method, std::int64_t);
+template std::unique_ptr<DeviceStates<F16>> device_states(const AttentionInput<F16>&, Method, std::int64_t);
 
 }  // namespace knowscale::cuda

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The kernels of devices: a new one is a line here, and its name one in cuda.hpp.
+// The kernels of devices: a new one is a line here, and its name one in kernels/engine.hpp.
 #include <memory>
 #include <utility>
 
 #include "kernels/cuda/cuda.hpp"
+#include "kernels/cuda/engine.hpp"
 #include "kernels/cuda/from_host.hpp"
 
 namespace knowscale::cuda {
@@ -34,8 +35,8 @@ std::span<const RateLimit> limits_of_fused(Precision precision) {
 }
 
 template <class T, Method Way>
-void compute_by(const AttentionInput<T>& input, MatrixView<float> out, const Threads&) {
-  compute(Way, input, out);
+double compute_by(const AttentionInput<T>& input, MatrixView<float> out, const Threads&) {
+  return compute(Way, input, out);
 }
 
 template <Method Way, class... Ts>
@@ -56,7 +57,7 @@ constexpr Kernel kKernels[] = {
      limits_of_products,
      {{{0, kExponential}, {}, {0, kExponential}, {}}},
      0,
-     true},
+     engine},
     {"cublas_tf32",
      Method::products_tf32,
      true,
@@ -65,7 +66,7 @@ constexpr Kernel kKernels[] = {
      limits_of_tf32,
      {{kTf32, {}, {}, {}}},
      0,
-     true},
+     engine},
     {"cuda",
      Method::fused,
      false,
@@ -74,7 +75,7 @@ constexpr Kernel kKernels[] = {
      limits_of_fused,
      {{kSplit, {}, {0, kExponential}, kHalf}},
      kWidestHead,
-     true},
+     engine},
 };
 
 // Columns of a head as they lie on the device.
