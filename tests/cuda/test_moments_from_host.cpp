@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Moments of rows of the host: all kinds and heads of every chunk, whether rows are kept on the device or not.
-#include "kernels/cuda/moments_from_host.hpp"
+#include "kernels/cuda/moments/from_host.hpp"
 
 #include <gtest/gtest.h>
 

@@ -5,12 +5,12 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/cuda/ceilings.hpp"
+#include "kernels/cuda/attention/states.hpp"
+#include "kernels/cuda/ceilings/ceilings.hpp"
 #include "kernels/cuda/cuda.hpp"
-#include "kernels/cuda/lstm_from_host.hpp"
-#include "kernels/cuda/moments_from_host.hpp"
-#include "kernels/cuda/states.hpp"
-#include "kernels/cuda/top_keys_from_host.hpp"
+#include "kernels/cuda/lstm/from_host.hpp"
+#include "kernels/cuda/moments/from_host.hpp"
+#include "kernels/cuda/top_keys/from_host.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale::cuda {

@@ -3,9 +3,9 @@
 #include <memory>
 #include <utility>
 
+#include "kernels/cuda/attention/from_host.hpp"
 #include "kernels/cuda/cuda.hpp"
 #include "kernels/cuda/engine.hpp"
-#include "kernels/cuda/from_host.hpp"
 
 namespace knowscale::cuda {
 namespace {
