@@ -13,9 +13,10 @@
 #include <vector>
 
 #include "core/random.hpp"
-#include "kernels/attention.hpp"
 #include "kernels/blas/gemm.hpp"
 #include "kernels/ceilings.hpp"
+#include "kernels/kernel.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -55,7 +56,7 @@ Rates measure_rates(const Threads& threads, const Matrix<double>& buffer) {
 }
 
 template <class T>
-void attention(benchmark::State& state, const Kernel<T>& kernel, Size size, int thread_count) {
+void attention(benchmark::State& state, const Kernel& kernel, Size size, int thread_count) {
   const Threads threads(thread_count);
   const HeadShape shape = {size.heads, size.heads, size.d, size.d};
   const std::int64_t width = size.heads * size.d;
@@ -87,7 +88,7 @@ void attention(benchmark::State& state, const Kernel<T>& kernel, Size size, int 
 
 template <class T>
 void register_all() {
-  for (const Kernel<T>& kernel : kernels<T>()) {
+  for (const Kernel& kernel : kernels_of(precision_of<T>)) {
     if (kernel.name == "reference") continue;
     for (const Size size : kSizes) {
       for (const int threads : {1, 2}) {

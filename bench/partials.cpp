@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/attention.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/ceilings.hpp"
 #include "kernels/moments.hpp"
 #include "kernels/threads.hpp"

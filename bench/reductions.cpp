@@ -35,7 +35,7 @@ struct Settings {
 };
 
 // Leaves the state as it is: what exchange takes does not depend on its numbers.
-void compute_nothing(const AttentionInput<float>&, MatrixView<float>, const Threads&) {}
+double compute_nothing(const AttentionInput<float>&, MatrixView<float>, const Threads&) { return 0; }
 
 Matrix<float> some_numbers(std::int64_t rows, std::int64_t cols) {
   Matrix<float> matrix(rows, cols);
@@ -53,8 +53,7 @@ struct Problem {
         values(some_numbers(keys.rows(), c.d)),
         output(c.n, c.d) {}
 
-  ShardedAttention<float> attention(const Reduction<float>& reduction, const Kernel<float>& kernel,
-                                    ReductionOptions options) const {
+  ShardedAttention<float> attention(const Reduction& reduction, const Kernel& kernel, ReductionOptions options) const {
     options.placement = reduction.natural;
     if (options.chunk == 0) options.chunk = std::max<std::int64_t>(shards.front().size(), 1);
     const std::int64_t d = queries.cols();
@@ -105,10 +104,10 @@ void measure_alone(const Communicator& comm, const Settings& settings, std::int6
   c.m = std::max<std::int64_t>(queries, comm.size());
   const Problem problem(comm, c);
   Matrix<float> output(c.n, c.d);
-  const Kernel<float> nothing = {"nothing", false, compute_nothing, nullptr};
+  const Kernel nothing = {.name = "nothing", .compute = compute_nothing};
   std::vector<float> plain(static_cast<std::size_t>(queries * (c.d + 2)), 0);
   const double bytes = static_cast<double>(plain.size() * sizeof(float));
-  for (const Reduction<float>& reduction : reductions<float>()) {
+  for (const Reduction& reduction : reductions()) {
     const ReductionOptions options = {.overlap = settings.overlap, .chunk = 0};
     const ShardedAttention<float> attention = problem.attention(reduction, nothing, options);
     const auto prepared = reduction.prepare(attention);
@@ -155,8 +154,8 @@ void measure_beside(const Communicator& comm, const Settings& settings) {
   Ceilings ceilings(0.2);
   ceilings.measure(comm, Threads(1));
   Problem problem(comm, c);
-  const Kernel<float>& kernel = kernel_by_name<float>("simd");
-  for (const Reduction<float>& reduction : reductions<float>()) {
+  const Kernel& kernel = kernel_by_name("simd");
+  for (const Reduction& reduction : reductions()) {
     use_reduction(c, reduction, {.overlap = true});
     const ReductionOptions chosen = choose(c, ceilings).c.options;
     ReductionOptions options[] = {{.overlap = false, .chunk = 0}, chosen};

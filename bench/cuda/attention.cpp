@@ -7,9 +7,9 @@
 #include <thread>
 
 #include "bench.hpp"
-#include "kernels/cuda/fused.hpp"
-#include "kernels/cuda/streams.hpp"
-#include "kernels/cuda/two_products.hpp"
+#include "kernels/cuda/attention/fused.hpp"
+#include "kernels/cuda/attention/two_products.hpp"
+#include "kernels/cuda/ceilings/streams.hpp"
 #include "kernels/reference/row.hpp"
 
 namespace knowscale::cuda::bench {
@@ -133,7 +133,7 @@ double error_of(const Matrix<float>& state, const Samples& samples) {
   return largest;
 }
 
-// Roundings of scores and of weights (cuda/table.cpp), four times what they are: those of a row are independent, and
+// Roundings of scores and of weights (cuda/kernels.cpp), four times what they are: those of a row are independent, and
 // their sum is rarely above one. Sums of m numbers in f32 round off like a walk of m steps; matrix units cut off rather
 // than round, for which 16 stands.
 double error_bound_of(double roundings, std::int64_t m) {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "kernels/cuda/timing.hpp"
+#include "kernels/cuda/ceilings/timing.hpp"
 
 namespace knowscale::cuda::bench {
 

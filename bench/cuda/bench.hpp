@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "core/precision.hpp"
-#include "kernels/cuda/ceilings.hpp"
-#include "kernels/cuda/rank_device.hpp"
+#include "kernels/cuda/ceilings/ceilings.hpp"
+#include "kernels/cuda/runtime/rank_device.hpp"
 
 namespace knowscale::cuda::bench {
 

@@ -11,9 +11,9 @@
 
 #include "bench.hpp"
 #include "core/error.hpp"
-#include "kernels/cuda/lstm.hpp"
-#include "kernels/cuda/lstm_cudnn.hpp"
-#include "kernels/cuda/streams.hpp"
+#include "kernels/cuda/ceilings/streams.hpp"
+#include "kernels/cuda/lstm/cudnn.hpp"
+#include "kernels/cuda/lstm/lstm.hpp"
 
 namespace knowscale::cuda::bench {
 namespace {

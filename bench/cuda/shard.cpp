@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "bench.hpp"
-#include "kernels/cuda/moments.hpp"
-#include "kernels/cuda/rows.hpp"
-#include "kernels/cuda/streams.hpp"
-#include "kernels/cuda/top_keys.hpp"
+#include "kernels/cuda/attention/rows.hpp"
+#include "kernels/cuda/ceilings/streams.hpp"
+#include "kernels/cuda/moments/moments.hpp"
+#include "kernels/cuda/top_keys/top_keys.hpp"
 
 namespace knowscale::cuda::bench {
 namespace {

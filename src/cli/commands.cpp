@@ -24,7 +24,7 @@ namespace {
 ExitStatus print_ceilings(const Options& options, const Communicator& world) {
   Ceilings ceilings(options.ceilings.seconds);
   ceilings.measure(world, Threads(options.ceilings.threads));
-  if (world.allreduce(cuda::device_count(), Combine::minimum) > 0) {
+  if (world.allreduce(device_count(), Combine::minimum) > 0) {
     ceilings.measure_devices(world, choose_device(world, world.size()).device);
   }
   if (!world.is_root()) return ExitStatus::valid;
@@ -51,8 +51,8 @@ void print_list() {
   if (names.without_devices) {
     print_out(fmt::format("{:<12}none: {}\n", "devices", names.without_devices->what()));
   } else {
-    for (int i = 0; i < cuda::device_count(); ++i) {
-      const cuda::Device device = cuda::use_device(i);
+    for (int i = 0; i < device_count(); ++i) {
+      const Device device = engine_of_devices()->devices->use(i);
       print_out(fmt::format("{:<12}{} at {}, {:.0f} GiB\n", i == 0 ? "devices" : "", device.name, device.bus,
                             static_cast<double>(device.memory) / (1 << 30)));
     }

@@ -17,30 +17,25 @@
 
 namespace knowscale {
 
-template <class T>
-std::span<const Reduction<T>> reductions() {
+std::span<const Reduction> reductions() {
   constexpr Placement replicated = Placement::replicated, sharded = Placement::sharded;
-  static constexpr std::array<Reduction<T>, 9> table = {{
-      {"packed", replicated, packed::prepare<T>, packed::cost},
-      {"two_phase", replicated, two_phase::prepare<T>, two_phase::cost, {.on_device = true}},
-      {"reduce_scatter", sharded, reduce_scatter::prepare<T>, reduce_scatter::cost, {.on_device = true}},
-      {"all_to_all", sharded, all_to_all::prepare<T>, all_to_all::cost},
-      {"tree", replicated, tree::prepare<T>, tree::cost},
-      {"hierarchical", replicated, hierarchical::prepare<T>, hierarchical::cost, {.by_node = true}},
-      {"ring", sharded, ring::prepare<T>, ring::cost, {.tiled = false}, true},
-      {"ring_q", sharded, ring_q::prepare<T>, ring_q::cost, {.tiled = false}, true},
-      {"reproducible", replicated, reproducible::prepare<T>, reproducible::cost, {.chunked = true}},
+  static const std::array<Reduction, 9> table = {{
+      {"packed", replicated, packed::prepare, packed::cost},
+      {"two_phase", replicated, two_phase::prepare, two_phase::cost, {.on_device = true}},
+      {"reduce_scatter", sharded, reduce_scatter::prepare, reduce_scatter::cost, {.on_device = true}},
+      {"all_to_all", sharded, all_to_all::prepare, all_to_all::cost},
+      {"tree", replicated, tree::prepare, tree::cost},
+      {"hierarchical", replicated, hierarchical::prepare, hierarchical::cost, {.by_node = true}},
+      {"ring", sharded, ring::prepare, ring::cost, {.tiled = false}, true},
+      {"ring_q", sharded, ring_q::prepare, ring_q::cost, {.tiled = false}, true},
+      {"reproducible", replicated, reproducible::prepare, reproducible::cost, {.chunked = true}},
   }};
   return table;
 }
 
-template <class T>
-const Reduction<T>& reduction_by_name(std::string_view name) {
-  return entry_by_name(reductions<T>(), "reduction", name);
-}
+const Reduction& reduction_by_name(std::string_view name) { return entry_by_name(reductions(), "reduction", name); }
 
-template <class T>
-ReductionCost cost_of(const Reduction<T>& reduction, const ReductionShape& shape) {
+ReductionCost cost_of(const Reduction& reduction, const ReductionShape& shape) {
   ReductionCost cost = reduction.cost(shape);
   if (shape.ranks > 1 && reduction.natural == Placement::sharded && shape.options.placement == Placement::replicated) {
     // An allgather of the output.
@@ -57,18 +52,5 @@ std::vector<RowRange> shard_ranges(std::int64_t m, int ranks, std::int64_t granu
   for (int r = 0; r < ranks; ++r) ranges.push_back(shard_range(m, ranks, granule, r));
   return ranges;
 }
-
-template std::span<const Reduction<float>> reductions();
-template std::span<const Reduction<double>> reductions();
-template std::span<const Reduction<Bf16>> reductions();
-template std::span<const Reduction<F16>> reductions();
-template const Reduction<float>& reduction_by_name(std::string_view);
-template const Reduction<double>& reduction_by_name(std::string_view);
-template const Reduction<Bf16>& reduction_by_name(std::string_view);
-template const Reduction<F16>& reduction_by_name(std::string_view);
-template ReductionCost cost_of(const Reduction<float>&, const ReductionShape&);
-template ReductionCost cost_of(const Reduction<double>&, const ReductionShape&);
-template ReductionCost cost_of(const Reduction<Bf16>&, const ReductionShape&);
-template ReductionCost cost_of(const Reduction<F16>&, const ReductionShape&);
 
 }  // namespace knowscale

@@ -28,7 +28,7 @@ template <class T>
 struct ShardedAttention {
   const Communicator& comm;
   const Threads& threads;
-  const Kernel<T>& kernel;
+  const Kernel& kernel;
   AttentionInput<T> input;  // queries, the same on every rank unless the reduction asks for own_queries; no keys
   std::vector<ShardedKeys<T>> sources;
   ReductionOptions options;  // placement resolved, not natural
@@ -51,13 +51,15 @@ class PreparedAttention {
   virtual Phases run(MatrixView<Accumulator<T>> output) = 0;
 };
 
+// Collective.
 template <class T>
+using PrepareAttention = std::unique_ptr<PreparedAttention<T>>(const ShardedAttention<T>& attention);
+
 struct Reduction {
   std::string_view name;
-  Placement natural;
-  // Collective.
-  std::unique_ptr<PreparedAttention<T>> (*prepare)(const ShardedAttention<T>& attention);
-  ReductionCost (*cost)(const ReductionShape& shape);
+  Placement natural = Placement::replicated;
+  ByPrecision<PrepareAttention> prepare = {};
+  ReductionCost (*cost)(const ReductionShape& shape) = nullptr;
   HeededOptions heeds = {};
   bool own_queries = false;  // reads this rank's queries alone: those of row_range(n, ranks, rank)
 
@@ -69,17 +71,14 @@ struct Reduction {
   }
 };
 
-// All reductions of this build for numbers stored as T, in the order of their table in the README.
-template <class T>
-std::span<const Reduction<T>> reductions();
+// All reductions of this build, in the order of their table in the README.
+std::span<const Reduction> reductions();
 
 // The reduction of that name. Throws Error(usage) that lists the names there are.
-template <class T>
-const Reduction<T>& reduction_by_name(std::string_view name);
+const Reduction& reduction_by_name(std::string_view name);
 
 // What `reduction` costs for the shape, with the gather that its placement asks for.
-template <class T>
-ReductionCost cost_of(const Reduction<T>& reduction, const ReductionShape& shape);
+ReductionCost cost_of(const Reduction& reduction, const ReductionShape& shape);
 
 // Where every rank's keys lie in a set of m when shards end at multiples of `granule` keys (1: anywhere).
 std::vector<RowRange> shard_ranges(std::int64_t m, int ranks, std::int64_t granule);

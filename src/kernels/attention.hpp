@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Exact attention over one shard: the kernel table and the partial state that reductions merge.
+// Exact attention over one shard: what is asked of a kernel (kernels/kernel.hpp), whose result is a partial state
+// (kernels/partial.hpp).
 #pragma once
 
 #include <cstdint>
 #include <span>
-#include <string>
-#include <string_view>
 
 #include "core/matrix.hpp"
 #include "core/precision.hpp"
@@ -64,93 +63,5 @@ struct AttentionInput {
   Mask mask = {};
   TileSizes tiles = {};
 };
-
-// Partial state of n queries x h heads: row i h + head holds [o_0 .. o_{dv-1} | l | m] where
-//   l = sum_k exp(s_k - m),   o = sum_k exp(s_k - m) v_k   over the keys seen so far,
-// and m, what the scores s_k are relative to, is their maximum or a score at most 32 log 2 below it: a kernel need not
-// follow the maximum at every step, and nothing that reads a state needs to know which it is.
-// Rows are contiguous, so that a row is one element of a message. The identity (no key seen) is
-// o = 0, l = 0, m = -inf; lse = m + log l.
-template <class T>
-class Partial {
- public:
-  Partial() = default;
-  Partial(std::int64_t queries, const HeadShape& shape);  // set to the identity
-
-  std::int64_t queries() const { return queries_; }
-  std::int64_t heads() const { return heads_; }
-  std::int64_t value_dim() const { return rows_.cols() - 2; }
-  std::int64_t row_count() const { return rows_.rows(); }
-  std::int64_t row_width() const { return rows_.cols(); }
-  MatrixView<T> rows() { return rows_.view(); }
-  MatrixView<const T> rows() const { return rows_.view(); }
-
- private:
-  std::int64_t queries_ = 0;
-  std::int64_t heads_ = 0;
-  Matrix<T> rows_;
-};
-
-// Sets rows to the identity of merge().
-template <class T>
-void clear(MatrixView<T> rows);
-
-// into = into merged with from, row by row; exact in real numbers, associative and commutative up to
-// rounding. Two identities merge to the identity, without NaN.
-template <class T>
-void merge(MatrixView<T> into, MatrixView<const T> from);
-
-// Re-expresses rows against new maxima (at least their own): o, l scaled by exp(m - maxima[i]), m set.
-// A row with maxima[i] = -inf stays the identity.
-template <class T>
-void rescale(MatrixView<T> rows, std::span<const T> maxima);
-
-// out row i = o / l of rows row i, 0 where no key was seen. out is rows.rows x value_dim, contiguous.
-template <class T>
-void normalise(MatrixView<const T> rows, MatrixView<T> out);
-
-// The same, the rows divided between the threads.
-template <class T>
-void merge(MatrixView<T> into, MatrixView<const T> from, const Threads& threads);
-template <class T>
-void rescale(MatrixView<T> rows, std::span<const T> maxima, const Threads& threads);
-// Numbers added: a merge of states that refer to the same maxima, but for the column m.
-template <class T>
-void add(MatrixView<T> into, MatrixView<const T> from, const Threads& threads);
-template <class T>
-void normalise(MatrixView<const T> rows, MatrixView<T> out, const Threads& threads);
-
-// What a kernel rounds beyond its accumulator, relative to the number that is rounded.
-struct Roundings {
-  double factors = 0;  // of scores and weighted values, before they are multiplied
-  double weights = 0;  // beyond weight_roundoff() of the precision
-  double least_weight =
-      0;  // beside a largest one of 1, below which weights round absolutely; where over least_weight()
-};
-
-// One way of computing the partial state of a shard of numbers of type T. `compute` overwrites `out`, the rows of a
-// Partial: queries.rows x heads rows of value_dim + 2 numbers.
-template <class T>
-struct Kernel {
-  std::string_view name;
-  bool tiled;  // heeds TileSizes
-  void (*compute)(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads);
-  // Scratch bytes that `compute` takes beyond input and output.
-  std::int64_t (*scratch_bytes)(const HeadShape& shape, int threads);
-  bool on_device = false;  // runs on the device of this rank (kernels/cuda/cuda.hpp), which has to be chosen first
-  Roundings roundings = {};
-};
-
-// All kernels of this build for numbers of type T, `reference` first.
-template <class T>
-std::span<const Kernel<T>> kernels();
-
-// The kernel of that name. Throws Error(usage) that lists the names there are.
-template <class T>
-const Kernel<T>& kernel_by_name(std::string_view name);
-
-// What kernels of that name round, of numbers stored as T and of those that models make of them: the larger.
-template <class T>
-Roundings roundings_of(std::string_view kernel);
 
 }  // namespace knowscale

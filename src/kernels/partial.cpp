@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/attention.hpp"
+#include "kernels/partial.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/partial.cpp"

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <limits>
 
-#include "kernels/cuda/top_keys_from_host.hpp"
+#include "kernels/engine.hpp"
 #include "kernels/threads.hpp"
 #include "kernels/top_keys.hpp"
 #include "models/projection.hpp"
@@ -21,8 +21,7 @@ template <class N>
 TopKeys shard_part(MatrixView<const N> queries, MatrixView<const N> keys, const Case& c, std::int64_t first_key,
                    std::int64_t count, const Threads& threads) {
   const AttentionInput<N> input = {queries, keys, keys, c.head_shape(), c.scale};
-  TopKeys part =
-      kernel_by_name<N>(c.kernel).on_device ? cuda::top_keys_from_host(input, count) : top_keys(input, count, threads);
+  TopKeys part = engine_of(c).top_keys(input, count, threads);
   shift_keys(part, first_key);
   return part;
 }

@@ -20,7 +20,7 @@ class AttentionModel : public PreparedModel<T> {
  protected:
   using A = Accumulator<T>;
 
-  AttentionModel(const Problem<T>& problem, const Backend<T>& backend)
+  AttentionModel(const Problem<T>& problem, const Backend& backend)
       : problem_(problem),
         backend_(backend),
         sequences_(problem.c.sequences()),
@@ -47,21 +47,17 @@ class AttentionModel : public PreparedModel<T> {
             shard_ranges(problem_.queries.rows, problem_.comm.size(), problem_.c.shard_granule())};
   }
 
-  // One softmax of these queries (all tokens' rows) over the sources; views are read in every run.
-  std::unique_ptr<PreparedAttention<T>> softmax(MatrixView<const T> queries,
-                                                std::vector<ShardedKeys<T>> sources) const {
-    return prepare_softmax<T>(backend_, queries, std::move(sources));
-  }
-  // The same for rows that the model has made, with the kernel and the reduction of the same names.
-  std::unique_ptr<PreparedAttention<A>> mapped_softmax(MatrixView<const A> queries,
-                                                       std::vector<ShardedKeys<A>> sources) const {
-    if constexpr (std::is_same_v<T, A>) {
-      return softmax(queries, std::move(sources));
-    } else {
-      const Backend<A> backend = {&kernel_by_name<A>(backend_.kernel->name),
-                                  &reduction_by_name<A>(backend_.reduction->name)};
-      return prepare_softmax<A>(backend, queries, std::move(sources));
-    }
+  // One softmax of these queries (all tokens' rows) over the sources; views are read in every run. N: T, or
+  // Accumulator<T> where they are rows that the model has made.
+  template <class N>
+  std::unique_ptr<PreparedAttention<N>> softmax(MatrixView<const N> queries,
+                                                std::vector<ShardedKeys<N>> sources) const {
+    ReductionOptions options = problem_.c.options;
+    options.placement = backend_.reduction->placement(options.placement);
+    const AttentionInput<N> input = {queries, {}, {}, problem_.c.head_shape(), problem_.c.scale, {}, problem_.c.tiles};
+    const ShardedAttention<N> attention = {problem_.comm, problem_.threads,   *backend_.kernel,
+                                           input,         std::move(sources), options};
+    return backend_.reduction->prepare(attention);
   }
 
   // The result's rows += those of `more`, which lie where they do.
@@ -75,26 +71,15 @@ class AttentionModel : public PreparedModel<T> {
   }
 
   Problem<T> problem_;
-  Backend<T> backend_;
+  Backend backend_;
   std::vector<RowRange> sequences_;
   Tokens<T> tokens_;
   RowRange rows_;     // of the result, this rank's
   Matrix<A> output_;  // all rows, of which rows_ are defined
-
- private:
-  template <class N>
-  std::unique_ptr<PreparedAttention<N>> prepare_softmax(const Backend<N>& backend, MatrixView<const N> queries,
-                                                        std::vector<ShardedKeys<N>> sources) const {
-    ReductionOptions options = problem_.c.options;
-    options.placement = backend.reduction->placement(options.placement);
-    const AttentionInput<N> input = {queries, {}, {}, problem_.c.head_shape(), problem_.c.scale, {}, problem_.c.tiles};
-    return backend.reduction->prepare(
-        {problem_.comm, problem_.threads, *backend.kernel, input, std::move(sources), options});
-  }
 };
 
 inline Phases operator+(const Phases& a, const Phases& b) {
-  return {a.compute + b.compute, a.waited + b.waited, a.hidden + b.hidden};
+  return {a.compute + b.compute, a.waited + b.waited, a.hidden + b.hidden, a.copied + b.copied};
 }
 
 }  // namespace knowscale

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "models/cost.hpp"
 
+#include <algorithm>
+
 #include "models/lstm.hpp"
 
 namespace knowscale {
 namespace {
+
+// Of a number of tokens and knowledge, and of what is made of them.
+std::int64_t stored_bytes(const Case& c) { return static_cast<std::int64_t>(bytes_of(c.precision)); }
+std::int64_t computed_bytes(const Case& c) { return std::max<std::int64_t>(stored_bytes(c), sizeof(float)); }
 
 double tokens_of(const Case& c) { return static_cast<double>(c.tokens()); }
 
@@ -36,24 +42,23 @@ double flops_of(const Case& c, const Structure& structure) {
 }
 
 // Memory of one rank for what the model makes of tokens and knowledge.
-template <class T>
 double made_bytes(const Case& c, const Structure& structure, double shard_rows) {
-  using A = Accumulator<T>;
-  const double a_tokens = tokens_of(c) * static_cast<double>(c.d) * sizeof(A);
+  const auto stored = static_cast<double>(stored_bytes(c)), computed = static_cast<double>(computed_bytes(c));
+  const double a_tokens = tokens_of(c) * static_cast<double>(c.d) * computed;
   double bytes = a_tokens;  // the output
-  if (c.sequence == Placement::sharded) bytes += tokens_of(c) * static_cast<double>(c.d) * sizeof(T);
+  if (c.sequence == Placement::sharded) bytes += tokens_of(c) * static_cast<double>(c.d) * stored;
   if (structure.moments > 1) bytes += 3 * a_tokens;  // widened, X A, own rows of X B
   if (structure.moments > 0) {                       // of each thread: sums, those of a chunk, and the kernel's
     const auto numbers = static_cast<double>(structure.moments * c.kv_heads * c.head_dim() * c.head_dim());
-    const double a_thread = numbers * (c.fixed_bits() ? 2 * sizeof(std::int64_t) + sizeof(A) : 2 * sizeof(A)) +
-                            static_cast<double>(c.head_dim() * c.head_dim()) * sizeof(A);
-    bytes += numbers * sizeof(A) + c.threads * a_thread;
+    const double a_thread = numbers * (c.fixed_bits() ? 2 * sizeof(std::int64_t) + computed : 2 * computed) +
+                            static_cast<double>(c.head_dim() * c.head_dim()) * computed;
+    bytes += numbers * computed + c.threads * a_thread;
   }
   if (structure.softmax_count > 1) bytes += a_tokens;
   if (structure.projected) {
     const auto width = static_cast<double>(c.kv_heads * c.head_dim()), d = static_cast<double>(c.d);
     const double own_tokens = static_cast<double>(c.token_shard(0).size());
-    bytes += 2 * a_tokens + (2 * (shard_rows + own_tokens) * width + 2 * d * (d + width)) * sizeof(A);
+    bytes += 2 * a_tokens + (2 * (shard_rows + own_tokens) * width + 2 * d * (d + width)) * computed;
   }
   return bytes;
 }
@@ -74,8 +79,7 @@ void add_allreduce(double bytes, int ranks, ReductionCost& to) {
 }  // namespace
 
 std::vector<ReductionShape> reduction_shapes(const Case& c, const Structure& structure) {
-  const auto stored = static_cast<std::int64_t>(bytes_of(c.precision));
-  const std::int64_t computed = std::max<std::int64_t>(stored, sizeof(float));
+  const std::int64_t stored = stored_bytes(c), computed = computed_bytes(c);
   std::vector<ReductionShape> shapes;
   for (const Softmax& softmax : structure.all()) {
     ReductionShape shape = {.ranks = c.ranks,
@@ -92,15 +96,14 @@ std::vector<ReductionShape> reduction_shapes(const Case& c, const Structure& str
   return shapes;
 }
 
-template <class T>
-ReductionCost exchange_of(const Case& c, const Structure& structure, const Reduction<T>* reduction) {
+ReductionCost exchange_of(const Case& c, const Structure& structure, const Reduction* reduction) {
   ReductionCost all;
   if (reduction != nullptr) {
     for (const ReductionShape& shape : reduction_shapes(c, structure)) all += cost_of(*reduction, shape);
   }
   if (c.ranks == 1) return all;
   const double width = static_cast<double>(c.d);
-  const auto stored = static_cast<double>(bytes_of(c.precision)), computed = std::max(stored, 4.0);
+  const auto stored = static_cast<double>(stored_bytes(c)), computed = static_cast<double>(computed_bytes(c));
   if (c.sequence == Placement::sharded && reduction != nullptr && !reduction->own_queries) {
     add_allgather(tokens_of(c) * width * stored, c.ranks, all);
   }
@@ -116,11 +119,8 @@ ReductionCost exchange_of(const Case& c, const Structure& structure, const Reduc
   return all;
 }
 
-template <class T>
-Cost cost_of(const Case& c, const Structure& structure, const Backend<T>& backend) {
-  if constexpr (std::is_same_v<T, Accumulator<T>>) {
-    if (structure.recurrent) return lstm_model::cost<T>(c);
-  }
+Cost cost_of(const Case& c, const Structure& structure, const Backend& backend) {
+  if (structure.recurrent) return lstm_model::cost(c);
   const double shard_rows = static_cast<double>(shard_range(c.m, c.ranks, c.shard_granule(), 0).size());
   const ReductionCost exchange = exchange_of(c, structure, backend.reduction);
   Cost cost;
@@ -129,27 +129,18 @@ Cost cost_of(const Case& c, const Structure& structure, const Backend<T>& backen
   cost.messages = exchange.sent.messages;
   if (structure.reads_knowledge()) {
     const double sets = c.has_separate_values() ? 2 : 1;
-    cost.bytes_read = sets * shard_rows * static_cast<double>(c.knowledge_dim()) * sizeof(T);
+    cost.bytes_read = sets * shard_rows * static_cast<double>(c.knowledge_dim() * stored_bytes(c));
   }
-  cost.state_bytes = made_bytes<T>(c, structure, shard_rows);
+  cost.state_bytes = made_bytes(c, structure, shard_rows);
   if (structure.attends()) {
     const double slots = c.options.overlap ? 2 : 1;
     cost.state_bytes += structure.softmax_count * slots * exchange.buffers;
     for (const ReductionShape& shape : reduction_shapes(c, structure)) {
       if (shape.keys.size() > 1) cost.state_bytes += shape.whole_state();  // of the second kind of keys
     }
-    cost.state_bytes += static_cast<double>(backend.kernel->scratch_bytes(c.head_shape(), c.threads));
+    cost.state_bytes += static_cast<double>(backend.kernel->scratch_bytes(c.precision, c.head_shape(), c.threads));
   }
   return cost;
 }
-
-template Cost cost_of(const Case&, const Structure&, const Backend<float>&);
-template Cost cost_of(const Case&, const Structure&, const Backend<double>&);
-template Cost cost_of(const Case&, const Structure&, const Backend<Bf16>&);
-template Cost cost_of(const Case&, const Structure&, const Backend<F16>&);
-template ReductionCost exchange_of(const Case&, const Structure&, const Reduction<float>*);
-template ReductionCost exchange_of(const Case&, const Structure&, const Reduction<double>*);
-template ReductionCost exchange_of(const Case&, const Structure&, const Reduction<Bf16>*);
-template ReductionCost exchange_of(const Case&, const Structure&, const Reduction<F16>*);
 
 }  // namespace knowscale

@@ -20,15 +20,13 @@ struct Cost {
 // FLOPs: two products a softmax, 4 d a pair of token and key that may see each other (the exponential is not counted);
 // 2 d_h^2 a knowledge vector and moment, half of it where that is symmetric; products with fixed matrices. Of an LSTM
 // 8 H (D + H) a step and the readout.
-template <class T>
-Cost cost_of(const Case& c, const Structure& structure, const Backend<T>& backend);
+Cost cost_of(const Case& c, const Structure& structure, const Backend& backend);
 
 // What each softmax asks of the reduction.
 std::vector<ReductionShape> reduction_shapes(const Case& c, const Structure& structure);
 
 // All exchange of a run of a model of attention with that reduction (none: it has no softmax): the reductions, tokens
 // brought together, moments summed, results gathered.
-template <class T>
-ReductionCost exchange_of(const Case& c, const Structure& structure, const Reduction<T>* reduction);
+ReductionCost exchange_of(const Case& c, const Structure& structure, const Reduction* reduction);
 
 }  // namespace knowscale

@@ -2,6 +2,7 @@
 #include "models/equivariant.hpp"
 
 #include "models/moment_attention.hpp"
+#include "models/prepared.hpp"
 
 namespace knowscale::equivariant_model {
 namespace {
@@ -9,10 +10,10 @@ namespace {
 template <class T>
 class Prepared : public MomentAttention<T> {
  public:
-  Prepared(const Problem<T>& problem, const Backend<T>& backend)
+  Prepared(const Problem<T>& problem, const Backend& backend)
       : MomentAttention<T>(problem, backend),
-        attention_(this->softmax(this->tokens_.rows(),
-                                 {this->knowledge_keys(problem.knowledge.keys.view(), problem.knowledge.values())})),
+        attention_(this->template softmax<T>(
+            this->tokens_.rows(), {this->knowledge_keys(problem.knowledge.keys.view(), problem.knowledge.values())})),
         attended_(this->output_.rows(), this->output_.cols()) {}
 
   Phases run() override {
@@ -31,14 +32,6 @@ class Prepared : public MomentAttention<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend) {
-  return std::make_unique<Prepared<T>>(problem, backend);
-}
-
-template std::unique_ptr<PreparedModel<float>> prepare(const Problem<float>&, const Backend<float>&);
-template std::unique_ptr<PreparedModel<double>> prepare(const Problem<double>&, const Backend<double>&);
-template std::unique_ptr<PreparedModel<Bf16>> prepare(const Problem<Bf16>&, const Backend<Bf16>&);
-template std::unique_ptr<PreparedModel<F16>> prepare(const Problem<F16>&, const Backend<F16>&);
+constinit const ByPrecision<PrepareModel> prepare = prepared<Prepared>();
 
 }  // namespace knowscale::equivariant_model

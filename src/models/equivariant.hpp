@@ -7,7 +7,6 @@
 
 namespace knowscale::equivariant_model {
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend);
+extern const ByPrecision<PrepareModel> prepare;
 
 }  // namespace knowscale::equivariant_model

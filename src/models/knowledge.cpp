@@ -2,6 +2,7 @@
 #include "models/knowledge.hpp"
 
 #include "models/attention_model.hpp"
+#include "models/prepared.hpp"
 
 namespace knowscale::knowledge_model {
 namespace {
@@ -9,10 +10,10 @@ namespace {
 template <class T>
 class Prepared : public AttentionModel<T> {
  public:
-  Prepared(const Problem<T>& problem, const Backend<T>& backend)
+  Prepared(const Problem<T>& problem, const Backend& backend)
       : AttentionModel<T>(problem, backend),
-        attention_(this->softmax(this->tokens_.rows(),
-                                 {this->knowledge_keys(problem.knowledge.keys.view(), problem.knowledge.values())})) {}
+        attention_(this->template softmax<T>(
+            this->tokens_.rows(), {this->knowledge_keys(problem.knowledge.keys.view(), problem.knowledge.values())})) {}
 
   Phases run() override {
     this->tokens_.gather();
@@ -25,14 +26,6 @@ class Prepared : public AttentionModel<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend) {
-  return std::make_unique<Prepared<T>>(problem, backend);
-}
-
-template std::unique_ptr<PreparedModel<float>> prepare(const Problem<float>&, const Backend<float>&);
-template std::unique_ptr<PreparedModel<double>> prepare(const Problem<double>&, const Backend<double>&);
-template std::unique_ptr<PreparedModel<Bf16>> prepare(const Problem<Bf16>&, const Backend<Bf16>&);
-template std::unique_ptr<PreparedModel<F16>> prepare(const Problem<F16>&, const Backend<F16>&);
+constinit const ByPrecision<PrepareModel> prepare = prepared<Prepared>();
 
 }  // namespace knowscale::knowledge_model

@@ -5,6 +5,7 @@
 
 #include "comm/clock.hpp"
 #include "models/knowledge_moments.hpp"
+#include "models/prepared.hpp"
 #include "models/projection.hpp"
 
 namespace knowscale::linear_model {
@@ -16,16 +17,15 @@ class Prepared : public PreparedModel<T> {
   using A = Accumulator<T>;
 
  public:
-  explicit Prepared(const Problem<T>& problem)
+  Prepared(const Problem<T>& problem, const Backend&)
       : problem_(problem),
-        moments_(problem, kKinds, false),
+        moments_(problem, kKinds, host_engine()),
         own_(problem.c.token_shard(problem.comm.rank())),
         rows_(problem.c.options.placement == Placement::replicated ? RowRange{0, problem.queries.rows} : own_),
         output_(problem.queries.rows, problem.c.d) {}
 
   Phases run() override {
-    Phases phases;
-    phases.compute += moments_.update();
+    Phases phases = moments_.update();
     const double start = now();
     const HeadShape shape = problem_.c.head_shape();
     const std::int64_t width = shape.key_dim;
@@ -41,7 +41,7 @@ class Prepared : public PreparedModel<T> {
   Output<A> output() const override { return {rows_, output_.view().slice_rows(rows_)}; }
 
  private:
-  static constexpr std::array kKinds = {Moment::plain};
+  static constexpr std::array kKinds = {kPlain};
 
   Problem<T> problem_;
   KnowledgeMoments<T> moments_;
@@ -51,14 +51,6 @@ class Prepared : public PreparedModel<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>&) {
-  return std::make_unique<Prepared<T>>(problem);
-}
-
-template std::unique_ptr<PreparedModel<float>> prepare(const Problem<float>&, const Backend<float>&);
-template std::unique_ptr<PreparedModel<double>> prepare(const Problem<double>&, const Backend<double>&);
-template std::unique_ptr<PreparedModel<Bf16>> prepare(const Problem<Bf16>&, const Backend<Bf16>&);
-template std::unique_ptr<PreparedModel<F16>> prepare(const Problem<F16>&, const Backend<F16>&);
+constinit const ByPrecision<PrepareModel> prepare = prepared<Prepared>();
 
 }  // namespace knowscale::linear_model

@@ -8,7 +8,6 @@
 
 namespace knowscale::linear_model {
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend);
+extern const ByPrecision<PrepareModel> prepare;
 
 }  // namespace knowscale::linear_model

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "comm/clock.hpp"
-#include "kernels/cuda/lstm_from_host.hpp"
-#include "kernels/lstm/seq2seq.hpp"
+#include "kernels/engine.hpp"
+#include "models/prepared.hpp"
 #include "models/tokens.hpp"
 #include "problem/weights.hpp"
 
@@ -17,9 +17,9 @@ namespace {
 // Projected steps that a rank holds at a time; what fits is projected before the state arrives.
 constexpr std::int64_t kProjectionBytes = std::int64_t{32} << 20;
 
-template <class T>
-std::int64_t block_rows(std::int64_t hidden) {
-  return std::max<std::int64_t>(kProjectionBytes / (4 * hidden * static_cast<std::int64_t>(sizeof(T))), 1);
+std::int64_t block_rows(const Case& c) {
+  return std::max<std::int64_t>(kProjectionBytes / (4 * c.hidden * static_cast<std::int64_t>(bytes_of(c.precision))),
+                                1);
 }
 
 template <class T>
@@ -30,7 +30,7 @@ void clear(Matrix<T>& matrix) {
 template <class T>
 class Prepared : public PreparedModel<T> {
  public:
-  explicit Prepared(const Problem<T>& problem) : Prepared(problem, weights_of(problem)) {}
+  Prepared(const Problem<T>& problem, const Backend&) : Prepared(problem, weights_of(problem)) {}
 
   Phases run() override {
     tokens_.gather();
@@ -43,7 +43,7 @@ class Prepared : public PreparedModel<T> {
     if (own_.size() > 0) answer_sequences();
     const double done = now();
     if (replicated_) problem_.comm.allgather_rows(output_.view(), tokens_of_ranks_);
-    return {read - start - waited_ + done - shared, waited_};
+    return {.compute = read - start - waited_ + done - shared, .waited = waited_, .copied = lstm_->take_copied()};
   }
 
   Output<T> output() const override {
@@ -69,9 +69,8 @@ class Prepared : public PreparedModel<T> {
     own_ = tokens_of(sequences_);
     sort_sequences();
     const std::int64_t hidden = problem.c.hidden;
-    const std::int64_t rows = std::max(std::min(block_rows<T>(hidden), problem.knowledge.rows.size()), own_.size());
-    lstm_ = problem.c.kernel == kOnDevice ? cuda::seq2seq_on_device(weights)
-                                          : seq2seq_on_host(weights, {rows, sequences_.size()}, problem.threads);
+    const std::int64_t rows = std::max(std::min(block_rows(problem.c), problem.knowledge.rows.size()), own_.size());
+    lstm_ = engine_of(problem.c).seq2seq(weights, {rows, sequences_.size()}, problem.threads);
     hidden_ = Matrix<T>(1, hidden);
     cell_ = Matrix<T>(1, hidden);
     steps_ = Matrix<T>(own_.size(), problem.c.d);
@@ -118,7 +117,7 @@ class Prepared : public PreparedModel<T> {
 
   // Leaves in hidden_ and cell_ the state after this rank's shard, and hands it to the next rank.
   void read_knowledge() {
-    const std::int64_t rows = problem_.knowledge.rows.size(), block = block_rows<T>(problem_.c.hidden);
+    const std::int64_t rows = problem_.knowledge.rows.size(), block = block_rows(problem_.c);
     const Communicator& comm = problem_.comm;
     if (rows > 0) project_knowledge({0, std::min(block, rows)});
     receive_state();
@@ -182,41 +181,33 @@ class Prepared : public PreparedModel<T> {
 
 std::int64_t input_dim(const Case& c, bool separate_values) { return c.knowledge_dim() * (separate_values ? 2 : 1); }
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>&) {
-  return std::make_unique<Prepared<T>>(problem);
-}
+constinit const ByPrecision<PrepareModel> prepare = prepared<Prepared>(Numbers<float, double>());
 
-template <class T>
 Cost cost(const Case& c) {
+  const auto number = static_cast<double>(bytes_of(c.precision));
   const bool separate_values = c.has_separate_values();
   const double width = static_cast<double>(input_dim(c, separate_values)), hidden = static_cast<double>(c.hidden);
   const double d = static_cast<double>(c.d), tokens = static_cast<double>(c.tokens());
   const double shard_rows = static_cast<double>(row_range(c.m, c.ranks, 0).size());
   const double own_tokens = static_cast<double>(row_range(c.batch, c.ranks, 0).size() * c.n);
   const double encode = 8 * hidden * (width + hidden), write = 8 * hidden * (d + hidden) + 2 * hidden * d;
-  const double rows = std::max(std::min(static_cast<double>(block_rows<T>(c.hidden)), shard_rows), own_tokens);
+  const double rows = std::max(std::min(static_cast<double>(block_rows(c)), shard_rows), own_tokens);
   const double weights = 4 * hidden * (width + d + 2 * hidden + 2) + hidden * d;
   Cost cost;
   cost.flops = (static_cast<double>(c.m) + tokens) * encode + tokens * write;
-  cost.bytes_read = (separate_values ? 2 : 1) * shard_rows * static_cast<double>(c.knowledge_dim()) * sizeof(T);
-  cost.state_bytes = (rows * (width + 4 * hidden) + 2 * weights + (own_tokens + 2 * tokens) * d) * sizeof(T);
+  cost.bytes_read = (separate_values ? 2 : 1) * shard_rows * static_cast<double>(c.knowledge_dim()) * number;
+  cost.state_bytes = (rows * (width + 4 * hidden) + 2 * weights + (own_tokens + 2 * tokens) * d) * number;
   if (c.ranks == 1) return cost;
   // The last rank sends most: h and c to all. The others send them to the next one.
-  const Traffic state = broadcast_traffic(hidden * sizeof(T), c.ranks);
+  const Traffic state = broadcast_traffic(hidden * number, c.ranks);
   cost.messages = 2 * state.messages;
   cost.bytes_sent = 2 * state.bytes;
-  const Traffic gather = allgather_traffic(tokens * d * sizeof(T), c.ranks);
+  const Traffic gather = allgather_traffic(tokens * d * number, c.ranks);
   const int gathers =
       (c.sequence == Placement::sharded ? 1 : 0) + (c.options.placement == Placement::replicated ? 1 : 0);
   cost.messages += gathers * gather.messages;
   cost.bytes_sent += gathers * gather.bytes;
   return cost;
 }
-
-template std::unique_ptr<PreparedModel<float>> prepare(const Problem<float>&, const Backend<float>&);
-template std::unique_ptr<PreparedModel<double>> prepare(const Problem<double>&, const Backend<double>&);
-template Cost cost<float>(const Case&);
-template Cost cost<double>(const Case&);
 
 }  // namespace knowscale::lstm_model

@@ -21,11 +21,10 @@ namespace knowscale::lstm_model {
 // The state passes through the host where ranks exchange it.
 inline constexpr std::string_view kOnDevice = "cuda";
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend);
+// In f32 and f64: it computes in the format that it stores.
+extern const ByPrecision<PrepareModel> prepare;
 
 // 8 H (D + H) FLOPs a step; the readout adds 2 H d a written vector.
-template <class T>
 Cost cost(const Case& c);
 
 // Width of what the encoder reads in a step: a knowledge vector, with its value beside it where the set has

@@ -12,7 +12,7 @@
 #include "comm/phases.hpp"
 #include "comm/reduction.hpp"
 #include "core/matrix.hpp"
-#include "kernels/attention.hpp"
+#include "kernels/kernel.hpp"
 #include "kernels/threads.hpp"
 #include "problem/case.hpp"
 #include "problem/knowledge.hpp"
@@ -47,10 +47,9 @@ class PreparedModel {
 };
 
 // The attention back end of a case; a model that does not attend ignores it.
-template <class T>
 struct Backend {
-  const Kernel<T>* kernel = nullptr;
-  const Reduction<T>* reduction = nullptr;
+  const Kernel* kernel = nullptr;
+  const Reduction* reduction = nullptr;
 };
 
 // One softmax of a model, and the keys that it goes over.
@@ -79,29 +78,26 @@ struct Structure {
 };
 
 template <class T>
+using PrepareModel = std::unique_ptr<PreparedModel<T>>(const Problem<T>& problem, const Backend& backend);
+
 struct Model {
   std::string_view name;
-  Structure structure;
-  std::unique_ptr<PreparedModel<T>> (*prepare)(const Problem<T>& problem, const Backend<T>& backend);
+  Structure structure = {};
+  ByPrecision<PrepareModel> prepare = {};
 };
 
-// All models of this build for numbers stored as T, in the order of their table in the README.
-template <class T>
-std::span<const Model<T>> models();
+// All models of this build, in the order of their table in the README.
+std::span<const Model> models();
 
 // The model of that name. Throws Error(usage) that lists the names there are.
-template <class T>
-const Model<T>& model_by_name(std::string_view name);
+const Model& model_by_name(std::string_view name);
 
 // Makes the case use that reduction, with those of the options that it heeds.
-template <class T>
-void use_reduction(Case& c, const Reduction<T>& reduction, const ReductionOptions& options = {}) {
-  c.reduction = reduction.name;
-  c.options = heeded(options, reduction.heeds);
-}
+void use_reduction(Case& c, const Reduction& reduction, const ReductionOptions& options = {});
 
 // Looks up what the case names; nothing for a model that does not attend. Throws Error(usage).
-template <class T>
-Backend<T> backend_of(const Case& c);
+Backend backend_of(const Case& c);
+// Where the case computes: where its kernel does, on the host where it has none.
+const Engine& engine_of(const Case& c);
 
 }  // namespace knowscale

@@ -18,21 +18,20 @@ class MomentAttention : public AttentionModel<T> {
  protected:
   using A = Accumulator<T>;
 
-  MomentAttention(const Problem<T>& problem, const Backend<T>& backend)
+  MomentAttention(const Problem<T>& problem, const Backend& backend)
       : AttentionModel<T>(problem, backend),
-        moments_(problem, kKinds, backend.kernel->on_device),
+        moments_(problem, kKinds, backend.kernel->engine()),
         wide_(this->tokens_.rows(), this->tokens_.readable()),
         keys_(problem.c, problem.comm.rank(), wide_.view()),
         queries_(problem.queries.rows, problem.c.d),
         values_(keys_.rows().rows, keys_.rows().cols),
-        attention_(
-            this->mapped_softmax(queries_.view(), {this->token_keys(keys_.rows(), std::as_const(values_).view())})) {}
+        attention_(this->template softmax<A>(queries_.view(),
+                                             {this->token_keys(keys_.rows(), std::as_const(values_).view())})) {}
 
   // Writes G1 X to the output.
   Phases attend_in_moments() {
-    Phases phases;
     this->tokens_.gather();
-    phases.compute += moments_.update();
+    Phases phases = moments_.update();
     const double start = now();
     map_tokens();
     phases.compute += now() - start;
@@ -40,7 +39,7 @@ class MomentAttention : public AttentionModel<T> {
   }
 
  private:
-  static constexpr std::array kKinds = {Moment::metric, Moment::map};
+  static constexpr std::array kKinds = {kMetric, kMap};
 
   void map_tokens() {
     const Threads& threads = this->problem_.threads;

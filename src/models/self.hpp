@@ -6,7 +6,6 @@
 
 namespace knowscale::self_model {
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend);
+extern const ByPrecision<PrepareModel> prepare;
 
 }  // namespace knowscale::self_model

@@ -206,8 +206,7 @@ class Checker {
   static constexpr bool kExactRotations = sizeof(T) == 2;
 
  public:
-  Checker(const Case& c, const Communicator& comm, const Threads& threads, const Model<T>& model,
-          const Backend<T>& backend)
+  Checker(const Case& c, const Communicator& comm, const Threads& threads, const Model& model, const Backend& backend)
       : c_(c),
         comm_(comm),
         threads_(threads),
@@ -231,11 +230,11 @@ class Checker {
   }
 
   // What rounds as 16 bits do leaves little room between kept and broken.
-  bool coarse() const { return kExactRotations || roundings_of<T>(c_.kernel).factors > 0x1p-16; }
+  bool coarse() const { return kExactRotations || roundings_of(c_.kernel, precision_of<T>).factors > 0x1p-16; }
 
   SymmetryCheck check(Symmetry symmetry) const {
     const Structure& structure = model_.structure;
-    const Roundings roundings = roundings_of<T>(c_.kernel);
+    const Roundings roundings = roundings_of(c_.kernel, precision_of<T>);
     const double bound = symmetry == Symmetry::key_shift ? rounding_bound(shifted_instance(), c_, structure, roundings)
                                                          : rounding_bound(instance_, c_, structure, roundings);
     const bool keep = should_keep(c_, symmetry);
@@ -364,8 +363,8 @@ class Checker {
   const Case& c_;
   const Communicator& comm_;
   const Threads& threads_;
-  const Model<T>& model_;
-  Backend<T> backend_;
+  const Model& model_;
+  Backend backend_;
   Instance<T> instance_;
   Matrix<A> output_;
 };
@@ -391,34 +390,21 @@ Case small_for_symmetries(const Case& c) {
   return small;
 }
 
-template <class T>
 std::vector<SymmetryCheck> check_symmetries(const Case& c, const Communicator& comm, const Threads& threads,
-                                            const Model<T>& model, const Backend<T>& backend) {
-  const Checker<T> checker(c, comm, threads, model, backend);
-  std::vector<SymmetryCheck> checks;
-  for (std::size_t i = 0; i < kSymmetries; ++i) {
-    const auto symmetry = static_cast<Symmetry>(i);
-    if (checker.applies(symmetry)) checks.push_back(checker.check(symmetry));
-  }
-  return checks;
+                                            const Model& model, const Backend& backend) {
+  return with_type_of(c.precision, [&]<class T>(T) {
+    const Checker<T> checker(c, comm, threads, model, backend);
+    std::vector<SymmetryCheck> checks;
+    for (std::size_t i = 0; i < kSymmetries; ++i) {
+      const auto symmetry = static_cast<Symmetry>(i);
+      if (checker.applies(symmetry)) checks.push_back(checker.check(symmetry));
+    }
+    return checks;
+  });
 }
 
-template <class T>
 std::vector<SymmetryCheck> check_symmetries(const Case& c, const Communicator& comm, const Threads& threads) {
-  return check_symmetries<T>(c, comm, threads, model_by_name<T>(c.model), backend_of<T>(c));
+  return check_symmetries(c, comm, threads, model_by_name(c.model), backend_of(c));
 }
-
-template std::vector<SymmetryCheck> check_symmetries<float>(const Case&, const Communicator&, const Threads&);
-template std::vector<SymmetryCheck> check_symmetries(const Case&, const Communicator&, const Threads&,
-                                                     const Model<float>&, const Backend<float>&);
-template std::vector<SymmetryCheck> check_symmetries<double>(const Case&, const Communicator&, const Threads&);
-template std::vector<SymmetryCheck> check_symmetries(const Case&, const Communicator&, const Threads&,
-                                                     const Model<double>&, const Backend<double>&);
-template std::vector<SymmetryCheck> check_symmetries<Bf16>(const Case&, const Communicator&, const Threads&);
-template std::vector<SymmetryCheck> check_symmetries(const Case&, const Communicator&, const Threads&,
-                                                     const Model<Bf16>&, const Backend<Bf16>&);
-template std::vector<SymmetryCheck> check_symmetries<F16>(const Case&, const Communicator&, const Threads&);
-template std::vector<SymmetryCheck> check_symmetries(const Case&, const Communicator&, const Threads&,
-                                                     const Model<F16>&, const Backend<F16>&);
 
 }  // namespace knowscale

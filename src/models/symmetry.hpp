@@ -50,12 +50,10 @@ struct SymmetryCheck {
 // All checks that apply to the case: its model, kernel, reduction, precision, heads, on its data, of which every rank
 // must be able to hold all. O(d): four Haar draws, two of each determinant; where numbers are stored in 16 bits, axes
 // permuted with signs, which rounds nothing (and no shift of keys, which would). Collective; the same on every rank.
-template <class T>
 std::vector<SymmetryCheck> check_symmetries(const Case& c, const Communicator& comm, const Threads& threads);
 // The same of a model and back end of the caller's.
-template <class T>
 std::vector<SymmetryCheck> check_symmetries(const Case& c, const Communicator& comm, const Threads& threads,
-                                            const Model<T>& model, const Backend<T>& backend);
+                                            const Model& model, const Backend& backend);
 
 // The case made small enough for that, on generated data: n, m and batch at most some tens.
 Case small_for_symmetries(const Case& c);

@@ -4,6 +4,7 @@
 #include "comm/clock.hpp"
 #include "kernels/threads.hpp"
 #include "models/attention_model.hpp"
+#include "models/prepared.hpp"
 #include "models/projection.hpp"
 #include "problem/weights.hpp"
 
@@ -15,7 +16,7 @@ class Prepared : public AttentionModel<T> {
   using A = Accumulator<T>;
 
  public:
-  Prepared(const Problem<T>& problem, const Backend<T>& backend)
+  Prepared(const Problem<T>& problem, const Backend& backend)
       : AttentionModel<T>(problem, backend),
         weights_(make_projection_weights<A>(problem.c.seed, problem.c.d, kv_width())),
         queries_(problem.queries.rows, problem.c.d),
@@ -25,10 +26,10 @@ class Prepared : public AttentionModel<T> {
         values_(keys_.rows(), kv_width()),
         mixed_(problem.queries.rows, problem.c.d),
         attended_(problem.queries.rows, problem.c.d),
-        to_sequence_(this->mapped_softmax(constant(queries_),
-                                          {this->token_keys(constant(token_keys_), constant(token_values_))})),
-        to_knowledge_(
-            this->mapped_softmax(constant(queries_), {this->knowledge_keys(constant(keys_), constant(values_))})) {}
+        to_sequence_(this->template softmax<A>(constant(queries_),
+                                               {this->token_keys(constant(token_keys_), constant(token_values_))})),
+        to_knowledge_(this->template softmax<A>(constant(queries_),
+                                                {this->knowledge_keys(constant(keys_), constant(values_))})) {}
 
   Phases run() override {
     this->tokens_.gather();
@@ -87,14 +88,6 @@ class Prepared : public AttentionModel<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend) {
-  return std::make_unique<Prepared<T>>(problem, backend);
-}
-
-template std::unique_ptr<PreparedModel<float>> prepare(const Problem<float>&, const Backend<float>&);
-template std::unique_ptr<PreparedModel<double>> prepare(const Problem<double>&, const Backend<double>&);
-template std::unique_ptr<PreparedModel<Bf16>> prepare(const Problem<Bf16>&, const Backend<Bf16>&);
-template std::unique_ptr<PreparedModel<F16>> prepare(const Problem<F16>&, const Backend<F16>&);
+constinit const ByPrecision<PrepareModel> prepare = prepared<Prepared>();
 
 }  // namespace knowscale::transformer_model

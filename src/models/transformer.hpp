@@ -9,7 +9,6 @@
 
 namespace knowscale::transformer_model {
 
-template <class T>
-std::unique_ptr<PreparedModel<T>> prepare(const Problem<T>& problem, const Backend<T>& backend);
+extern const ByPrecision<PrepareModel> prepare;
 
 }  // namespace knowscale::transformer_model

@@ -23,7 +23,7 @@
 #include <knowscale_version.hpp>
 #include "kernels/blas/gemm.hpp"
 #include "kernels/ceilings.hpp"
-#include "kernels/cuda/cuda.hpp"
+#include "kernels/engine.hpp"
 #include "problem/h5.hpp"
 
 extern char** environ;
@@ -59,6 +59,7 @@ std::string hdf5_version() {
 }  // namespace
 
 NameValues versions(const std::string& mpi_version) {
+  const Engine* devices = engine_of_devices();
   return {{"knowscale", kVersion},
           {"revision", kRevision},
           {"compiler", kCompiler},
@@ -67,7 +68,7 @@ NameValues versions(const std::string& mpi_version) {
           {"blas", blas::version()},
           {"hdf5", hdf5_version()},
           {"tbb", fmt::format("oneTBB {} (interface {})", TBB_runtime_version(), TBB_runtime_interface_version())},
-          {"cuda", cuda::version()},
+          {"cuda", devices == nullptr ? "not in this build" : devices->version()},
           {"highway", fmt::format("Highway {}.{}.{}, {}", HWY_MAJOR, HWY_MINOR, HWY_PATCH,
                                   hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()))},
           {"xxhash", fmt::format("xxHash {}.{}.{}", XXH_versionNumber() / 10000, XXH_versionNumber() / 100 % 100,

@@ -10,7 +10,7 @@
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
-#include "kernels/cuda/cuda.hpp"
+#include "kernels/engine.hpp"
 #include "models/lstm.hpp"
 #include "study/case_limits.hpp"
 #include "study/names.hpp"
@@ -20,14 +20,13 @@ namespace {
 
 constexpr std::int64_t kDefaultVectors = 65536;
 constexpr std::int64_t kDefaultWidth = 64;
-constexpr std::int64_t kWidestHead = 256;  // of the fused kernels of devices
 constexpr std::int64_t kMostSequences = 10'000'000;  // of unequal lengths
 
 const KeyValue kOpen = {}, kAll = "all", kPowers = "powers";
 
-template <class Traits>
-const Traits* find(const std::vector<Traits>& all, const std::string& name) {
-  const auto found = std::find_if(all.begin(), all.end(), [&](const Traits& traits) { return traits.name == name; });
+template <class Row>
+const Row* find(const std::vector<Row>& all, const std::string& name) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const Row& row) { return row.name == name; });
   return found == all.end() ? nullptr : &*found;
 }
 
@@ -65,7 +64,7 @@ const std::vector<Axes::Rule>& Axes::rules() {
       {"chunk", [](const Axes& a) { return a.reduction_ != nullptr && a.reduction_->heeds.chunked; }},
       {"node_size", [](const Axes& a) { return a.reduction_ != nullptr && a.reduction_->heeds.by_node; },
        &Axes::take_node_size},
-      {"transport", [](const Axes& a) { return a.kernel_ != nullptr && a.kernel_->on_device; }, &Axes::take_transport},
+      {"transport", [](const Axes& a) { return a.kernel_ != nullptr && a.kernel_->on_device(); }, &Axes::take_transport},
       {"m", [](const Axes& a) { return a.model_->structure.reads_knowledge(); }, &Axes::take_m},
       {"d", nullptr, &Axes::take_d},
       {"lengths", nullptr, &Axes::take_lengths},
@@ -102,7 +101,7 @@ Axes::Axes(const Campaign& campaign, const Study& study, const ExpansionContext&
   };
   for (const KeyValue& kernel : study_["kernel"]) {
     const auto& why = names.without_devices;
-    if (why && cuda::is_kernel_of_devices(text_of(kernel)))
+    if (why && is_kernel_of_devices(text_of(kernel)))
       throw Error(why->status(), fmt::format("study \"{}\": kernel \"{}\": {}", study_.name, text_of(kernel), why->what()));
   }
   require_known("kernel", names.kernels);
@@ -190,7 +189,7 @@ std::vector<KeyValue> Axes::kernels() const {
   if (model_->structure.attends()) return asked;
   std::vector<KeyValue> places;
   for (const KeyValue& kernel : asked) {
-    places.emplace_back(std::string(cuda::is_kernel_of_devices(text_of(kernel)) ? lstm_model::kOnDevice : kUnused));
+    places.emplace_back(std::string(is_kernel_of_devices(text_of(kernel)) ? lstm_model::kOnDevice : kUnused));
   }
   return without_repeats(places);
 }
@@ -247,7 +246,7 @@ void Axes::take_model() {
 
 void Axes::take_kernel() {
   kernel_ = model_->structure.attends() ? find(context_.names.kernels, case_.kernel) : nullptr;
-  case_.on_device = cuda::is_kernel_of_devices(case_.kernel);
+  case_.on_device = is_kernel_of_devices(case_.kernel);
 }
 
 void Axes::take_reduction() {
@@ -255,18 +254,19 @@ void Axes::take_reduction() {
 }
 
 void Axes::take_precision() {
-  const auto require_precision = [&](const char* key, const auto& traits) {
-    const auto& all = traits.precisions;
-    if (std::find(all.begin(), all.end(), case_.precision) != all.end()) return;
+  const auto require_precision = [&](const char* key, std::string_view name, const auto& functions) {
+    if (functions.has(case_.precision)) return;
     std::vector<std::string_view> names;
-    for (const Precision other : all) names.push_back(name_of(other));
-    refuse(fmt::format("{} \"{}\" has no {}: use {}, or another {} in a study of its own", key, traits.name,
+    for (const Precision other : kPrecisions) {
+      if (functions.has(other)) names.push_back(name_of(other));
+    }
+    refuse(fmt::format("{} \"{}\" has no {}: use {}, or another {} in a study of its own", key, name,
                        name_of(case_.precision), fmt::join(names, ", "), key));
   };
-  require_precision("model", *model_);
+  require_precision("model", model_->name, model_->prepare);
   if (case_.precision == Precision::f16 && case_.knowledge == "large_scores")
     refuse("knowledge large_scores has numbers beyond 65504, which f16 does not hold: use bf16 or f32");
-  if (kernel_ != nullptr) require_precision("kernel", *kernel_);
+  if (kernel_ != nullptr) require_precision("kernel", kernel_->name, kernel_->compute);
 }
 
 void Axes::take_node_size() {
@@ -347,10 +347,10 @@ void Axes::take_heads() {
     refuse(fmt::format("heads = {} do not divide d = {}: use a divisor of d", c.heads, c.d));
   if (c.kv_heads > c.heads || c.heads % c.kv_heads != 0)
     refuse(fmt::format("kv_heads = {} do not divide heads = {}: use a divisor of heads", c.kv_heads, c.heads));
-  if (c.kernel == "cuda" && c.head_dim() > kWidestHead) {
-    refuse(fmt::format("kernel \"cuda\" with d = {} in {} head{}: a head has at most {} columns there: use more heads, "
-                       "or kernel = \"cublas\"",
-                       c.d, c.heads, c.heads == 1 ? "" : "s", kWidestHead));
+  if (const std::int64_t widest = kernel_ == nullptr ? 0 : kernel_->widest_head; widest > 0 && c.head_dim() > widest) {
+    refuse(fmt::format("kernel \"{}\" with d = {} in {} head{}: a head has at most {} columns there: use more heads, or "
+                       "another kernel, such as \"cublas\"",
+                       c.kernel, c.d, c.heads, c.heads == 1 ? "" : "s", widest));
   }
 }
 

@@ -71,9 +71,9 @@ class Axes {
   Case case_;            // as far as it is decided
   KeyValue asked_;       // the value of the key in hand, as it was asked for
   KnowledgeExtent knowledge_;
-  const ModelTraits* model_ = nullptr;
-  const KernelTraits* kernel_ = nullptr;        // none where the model does not attend
-  const ReductionTraits* reduction_ = nullptr;  // likewise
+  const Model* model_ = nullptr;
+  const Kernel* kernel_ = nullptr;        // none where the model does not attend
+  const Reduction* reduction_ = nullptr;  // likewise
 };
 
 }  // namespace knowscale

@@ -158,11 +158,9 @@ std::vector<Attended> find_attended(const Problem<T>& problem, const Structure& 
   return most_attended(problem, structure, c.top_k, tokens);
 }
 
-}  // namespace
-
 template <class T>
-CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm, const Model<T>& model,
-                    const Backend<T>& backend) {
+CaseResult run_case_of(const Case& c, const CaseContext& context, const Communicator& comm, const Model& model,
+                       const Backend& backend) {
   CaseResult result;
   result.ran = c;
   comm.together([&] { result.cost = cost_of(c, model.structure, backend); });
@@ -197,7 +195,7 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   result.verification = verify_output(problem, output, model.structure.recurrent, *context.lstm_oracle);
   result.bound = hold_against_ceilings(problem, result.cost, result.measurement.seconds.median, *context.ceilings);
   if (c.symmetry) {
-    result.symmetries = check_symmetries<T>(small_for_symmetries(c), comm, threads, model, backend);
+    result.symmetries = check_symmetries(small_for_symmetries(c), comm, threads, model, backend);
   }
   result.attended = find_attended(problem, model.structure);
   result.reason = reason_of(result);
@@ -208,23 +206,20 @@ CaseResult run_case(const Case& c, const CaseContext& context, const Communicato
   return result;
 }
 
+}  // namespace
+
+CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm, const Model& model,
+                    const Backend& backend) {
+  return with_type_of(c.precision, [&]<class T>(T) { return run_case_of<T>(c, context, comm, model, backend); });
+}
+
 CaseResult run_case(const Case& asked, const CaseContext& context, const Communicator& comm) {
   const Choice chosen = choose(asked, *context.ceilings);
   const Case& c = chosen.c;
-  CaseResult result = with_type_of(c.precision, [&]<class T>(T) {
-    return run_case<T>(c, context, comm, model_by_name<T>(c.model), backend_of<T>(c));
-  });
+  CaseResult result = run_case(c, context, comm, model_by_name(c.model), backend_of(c));
   result.exchange_predicted = chosen.exchange_seconds;
   return result;
 }
 
-template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<float>&,
-                             const Backend<float>&);
-template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<double>&,
-                             const Backend<double>&);
-template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<Bf16>&,
-                             const Backend<Bf16>&);
-template CaseResult run_case(const Case&, const CaseContext&, const Communicator&, const Model<F16>&,
-                             const Backend<F16>&);
 
 }  // namespace knowscale

@@ -67,9 +67,8 @@ struct CaseResult {
 CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm);
 
 // The same with a model and back end of the caller's.
-template <class T>
-CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm, const Model<T>& model,
-                    const Backend<T>& backend);
+CaseResult run_case(const Case& c, const CaseContext& context, const Communicator& comm, const Model& model,
+                    const Backend& backend);
 
 // Its rows of /cases, /samples, /ranks, /verify, /symmetry and /attended. c: as the campaign asked. Reads words and
 // labels of a knowledge-set file. Throws as inspect_knowledge_file.

@@ -200,7 +200,7 @@ Table attended_table(const Case& c, const CaseResult& result) {
 std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int64_t launch) {
   Table cases = {"cases", case_columns(result.ran)};
   cases.columns.push_back(integer("reused", "sequences that share what was made of the knowledge once; 0: nothing is",
-                                  model_by_name<float>(result.ran.model).structure.reuses() ? result.ran.batch : 0));
+                                  model_by_name(result.ran.model).structure.reuses() ? result.ran.batch : 0));
   cases.columns.push_back(
       text("reduction_asked", "reduction in the campaign: auto leaves it to the cost model", c.reduction));
   add_times(cases.columns, result.measurement, launch);

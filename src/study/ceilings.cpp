@@ -9,9 +9,10 @@
 #include "comm/clock.hpp"
 #include "core/statistics.hpp"
 #include "kernels/ceilings.hpp"
-#include "kernels/cuda/ceilings.hpp"
-#include "study/devices.hpp"
+#include "kernels/engine.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
+#include "study/devices.hpp"
 
 namespace knowscale {
 namespace {
@@ -99,13 +100,14 @@ Matrix<double> read_buffer(const Communicator& comm) {
 // Numbers of f16 are computed with as f32, and so is what a model makes of tokens and knowledge before its softmax:
 // only a softmax over the knowledge as it is stored multiplies bf16.
 bool multiplies_as_stored(const Case& c) {
-  const Structure& structure = model_by_name<float>(c.model).structure;
+  const Structure& structure = model_by_name(c.model).structure;
   return !structure.projected && (structure.moments == 0 || structure.sees_knowledge());
 }
 
-std::string fma_name(const Case& c) {
-  const bool widened = c.precision == Precision::f16 || (c.precision == Precision::bf16 && !multiplies_as_stored(c));
-  return "fma_" + std::string(name_of(widened ? Precision::f32 : c.precision));
+// The rates that the case's products are held against. What has no kernel multiplies as those of the host do.
+std::span<const RateLimit> limits_of(const Case& c) {
+  const bool widened = bytes_of(c.precision) < bytes_of(Precision::f32) && !multiplies_as_stored(c);
+  return kernel_by_name(c.kernel == kUnused ? "simd" : c.kernel).limits(widened ? Precision::f32 : c.precision);
 }
 
 // Rates of devices do not depend on the threads of their ranks.
@@ -171,7 +173,7 @@ void Ceilings::measure(const Communicator& comm, const Threads& threads) {
   measure_network(comm, threads.count());
 }
 
-void Ceilings::measure_devices(const Communicator& comm, const cuda::Device& device) {
+void Ceilings::measure_devices(const Communicator& comm, const Device& device) {
   device_cache_ = std::max(device_cache_, comm.allreduce(device.cache, Combine::maximum));
   const bool known = std::any_of(ceilings_.begin(), ceilings_.end(), [&](const Ceiling& ceiling) {
     return ceiling.ranks == comm.size() && ceiling.name == "device_copy";
@@ -181,17 +183,12 @@ void Ceilings::measure_devices(const Communicator& comm, const cuda::Device& dev
 
 void Ceilings::refine_devices(const Communicator& comm) {
   comm.barrier();
-  cuda::DeviceRates rates;
-  comm.together([&] { rates = cuda::measure_device_rates(seconds_each_); });
-  const auto together = [&](const char* name, const char* units, double rate) {
-    keep(name, comm.size(), kAnyThreads, comm.allreduce(rate, Combine::sum), units);
-  };
-  together("device_copy", "B/s", rates.copy);
-  together("device_read", "B/s", std::max(rates.read, rates.copy));
-  together("device_f32", "FLOP/s", rates.f32);
-  together("device_tf32", "FLOP/s", rates.tf32);
-  together("device_bf16", "FLOP/s", rates.bf16);
-  together("device_f16", "FLOP/s", rates.f16);
+  std::vector<DeviceRate> rates;
+  comm.together([&] { rates = engine_of_devices()->devices->measure(seconds_each_); });
+  for (const DeviceRate& rate : rates) {
+    keep(std::string(rate.name), comm.size(), kAnyThreads, comm.allreduce(rate.value, Combine::sum),
+         std::string(rate.units));
+  }
 }
 
 void Ceilings::refine(const Communicator& comm, const Threads& threads) { measure_compute(comm, threads); }
@@ -230,31 +227,23 @@ Bound Ceilings::bound_of(const Case& c, const Cost& cost, double seconds) const 
   return {least.computing_name, least.computing / seconds};
 }
 
-// f32 by three products of tf32 may be faster than products of f32.
-Ceilings::AtCeilings Ceilings::at_device_ceilings(const Case& c, const Cost& cost) const {
-  const auto device_rate = [&](const std::string& name) { return rate(name, c, kAnyThreads); };
-  const bool stored = multiplies_as_stored(c);
-  AtCeilings least = {0, 0, "device_f32", "device_read"};
-  if (c.precision == Precision::bf16 && stored) least.computing_name = "device_bf16";
-  if (c.precision == Precision::f16 && stored) least.computing_name = "device_f16";
-  if (c.kernel == "cublas_tf32") least.computing_name = "device_tf32";
-  double fastest = device_rate(least.computing_name);
-  if (least.computing_name == "device_f32" && c.kernel == "cuda" && device_rate("device_tf32") / 3 > fastest) {
-    least.computing_name = "device_tf32";
-    fastest = device_rate("device_tf32") / 3;
+Ceilings::AtCeilings Ceilings::at_ceilings(const Case& c, const Cost& cost) const {
+  const bool on_device = runs_on_device(c);
+  const int threads = on_device ? kAnyThreads : c.threads;
+  AtCeilings least = {0, 0, "", on_device ? "device_read" : "read"};
+  double fastest = 0;
+  for (const RateLimit& limit : limits_of(c)) {
+    const std::string name(limit.rate);
+    const double products = rate(name, c, threads) / limit.products;
+    if (least.computing_name.empty() || products > fastest) least.computing_name = name, fastest = products;
   }
   least.computing = cost.flops / fastest;
-  const bool from_memory = cost.bytes_read >= 4 * static_cast<double>(device_cache_);
-  if (from_memory) least.reading = cost.bytes_read * c.ranks / device_rate("device_read");
-  return least;
-}
-
-Ceilings::AtCeilings Ceilings::at_ceilings(const Case& c, const Cost& cost) const {
-  if (runs_on_device(c)) return at_device_ceilings(c, cost);
+  // All ranks of a host share its cache; a device has its own.
   const double bytes = cost.bytes_read * c.ranks;
-  const bool from_memory = bytes >= 4 * static_cast<double>(last_level_cache_bytes());
-  return {cost.flops / rate(fma_name(c), c, c.threads), from_memory ? bytes / rate("read", c, c.threads) : 0, fma_name(c),
-          "read"};
+  const bool from_memory = on_device ? cost.bytes_read >= 4 * static_cast<double>(device_cache_)
+                                     : bytes >= 4 * static_cast<double>(last_level_cache_bytes());
+  if (from_memory) least.reading = bytes / rate(least.reading_name, c, threads);
+  return least;
 }
 
 Table ceilings_table(const std::vector<Ceiling>& ceilings, std::int64_t launch) {

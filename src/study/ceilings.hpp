@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
-#include "kernels/cuda/cuda.hpp"
+#include "kernels/engine.hpp"
 #include "models/cost.hpp"
 #include "record/table.hpp"
 
@@ -44,7 +44,7 @@ class Ceilings {
   // Measures all ceilings of `comm` with `threads` on each rank, unless known.
   void measure(const Communicator& comm, const Threads& threads);
   // Likewise of the devices that its ranks have.
-  void measure_devices(const Communicator& comm, const cuda::Device& device);
+  void measure_devices(const Communicator& comm, const Device& device);
 
   // Measures the compute and read rates once more and keeps the higher ones: before a case is called
   // faster than the machine.
@@ -70,7 +70,6 @@ class Ceilings {
     std::string computing_name, reading_name;
   };
   AtCeilings at_ceilings(const Case& c, const Cost& cost) const;
-  AtCeilings at_device_ceilings(const Case& c, const Cost& cost) const;
   double rate(const std::string& name, const Case& c, int threads) const;
   void keep(const std::string& name, int ranks, int threads, double value, const std::string& units);
   void measure_compute(const Communicator& comm, const Threads& threads);

@@ -15,18 +15,17 @@ constexpr std::int64_t kLeastTile = 128;
 constexpr double kWorthwhile = 0.99;
 
 // Formulas do not depend on the precision but through the shape.
-using Entry = Reduction<float>;
 
-double exchange_seconds(const Case& c, const Entry* reduction, const ExchangeRates& rates) {
+double exchange_seconds(const Case& c, const Reduction* reduction, const ExchangeRates& rates) {
   Case placed = c;
   if (reduction != nullptr) placed.options.placement = reduction->placement(placed.options.placement);
-  return predicted_seconds(exchange_of(placed, model_by_name<float>(c.model).structure, reduction), rates);
+  return predicted_seconds(exchange_of(placed, model_by_name(c.model).structure, reduction), rates);
 }
 
 // The queries a tile for which compute, what exchange it does not hide, and the last tile's exchange end first: with k
 // tiles, C(k) + (k - 1) max(e - c, (1 - s) e) + e, where c = C(k) / k, e = E(k) / k, s is the share of exchange that
 // this machine can hide at all, and each tile reads the shard again.
-std::int64_t best_tile(const Case& c, const Entry& reduction, const Cost& cost, const Ceilings& ceilings) {
+std::int64_t best_tile(const Case& c, const Reduction& reduction, const Cost& cost, const Ceilings& ceilings) {
   const ExchangeRates rates = ceilings.exchange_rates(c);
   const std::int64_t queries = c.tokens();
   std::int64_t best = queries;
@@ -45,10 +44,10 @@ std::int64_t best_tile(const Case& c, const Entry& reduction, const Cost& cost, 
   return best;
 }
 
-const Entry& best_reduction(const Case& c, const ExchangeRates& rates) {
-  const Entry* best = nullptr;
+const Reduction& best_reduction(const Case& c, const ExchangeRates& rates) {
+  const Reduction* best = nullptr;
   double shortest = std::numeric_limits<double>::infinity();
-  for (const Entry& reduction : reductions<float>()) {
+  for (const Reduction& reduction : reductions()) {
     Case with = c;
     use_reduction(with, reduction, c.options);
     const double seconds = exchange_seconds(with, &reduction, rates);
@@ -63,7 +62,7 @@ const Entry& best_reduction(const Case& c, const ExchangeRates& rates) {
 
 Choice choose(const Case& c, const Ceilings& ceilings) {
   Choice choice = {c, 0};
-  const Structure& structure = model_by_name<float>(c.model).structure;
+  const Structure& structure = model_by_name(c.model).structure;
   if (structure.recurrent) return choice;
   Case& chosen = choice.c;
   const ExchangeRates rates = ceilings.exchange_rates(c);
@@ -71,11 +70,10 @@ Choice choose(const Case& c, const Ceilings& ceilings) {
     choice.exchange_seconds = exchange_seconds(c, nullptr, rates);
     return choice;
   }
-  const Entry& reduction = c.reduction == kAutomatic ? best_reduction(c, rates) : reduction_by_name<float>(c.reduction);
+  const Reduction& reduction = c.reduction == kAutomatic ? best_reduction(c, rates) : reduction_by_name(c.reduction);
   use_reduction(chosen, reduction, c.options);
   if (chosen.options.overlap && reduction.heeds.tiled && chosen.options.query_tile == 0) {
-    const Cost cost =
-        with_type_of(chosen.precision, [&]<class T>(T) { return cost_of(chosen, structure, backend_of<T>(chosen)); });
+    const Cost cost = cost_of(chosen, structure, backend_of(chosen));
     chosen.options.query_tile = best_tile(chosen, reduction, cost, ceilings);
   }
   choice.exchange_seconds = exchange_seconds(chosen, &reduction, rates);

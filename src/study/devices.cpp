@@ -26,31 +26,34 @@ int ranks_with(const Communicator& node, const std::string& bus) {
 }
 
 // Bytes on the device of one rank: its shard, padded, and what kernels put beside it.
-template <class T>
 double bytes_on_device(const Case& c) {
+  const Devices& devices = *engine_of(c).devices;
   const HeadShape shape = c.head_shape();
   const std::int64_t rows = (c.m + c.ranks - 1) / c.ranks, tokens = c.tokens();
-  const double knowledge = 2.0 * static_cast<double>(cuda::resident_bytes<T>(rows, shape.kv_heads, shape.key_dim));
+  const double knowledge =
+      2.0 * static_cast<double>(devices.kept_bytes(c.precision, rows, shape.kv_heads, shape.key_dim));
   const std::int64_t own_tokens = (tokens + c.ranks - 1) / c.ranks;
-  const double keys = 2.0 * static_cast<double>(cuda::resident_bytes<T>(own_tokens, shape.kv_heads, shape.key_dim));
+  const double keys =
+      2.0 * static_cast<double>(devices.kept_bytes(c.precision, own_tokens, shape.kv_heads, shape.key_dim));
   const std::int64_t queries = c.options.query_tile > 0 ? std::min(c.options.query_tile, tokens) : tokens;
-  return knowledge + keys + static_cast<double>(cuda::scratch_bytes<T>(c.kernel, shape, queries, rows));
+  return knowledge + keys +
+         static_cast<double>(devices.scratch_bytes(kernel_by_name(c.kernel).method, c.precision, shape, queries, rows));
 }
 
 }  // namespace
 
-bool runs_on_device(const Case& c) { return cuda::is_kernel_of_devices(c.kernel); }
+bool runs_on_device(const Case& c) { return engine_of(c).devices != nullptr; }
 
 DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_per_device) {
   const Communicator node = comm.node();
   DeviceOfRank mine;
   comm.together([&] {
-    const int visible = cuda::device_count();
+    const int visible = device_count();
     require(visible > 0, ExitStatus::resource,
             fmt::format("rank {} on {} sees no CUDA device: launch ranks on nodes with devices, or look at "
                         "CUDA_VISIBLE_DEVICES",
                         comm.rank(), host()));
-    mine.device = cuda::use_device(node.rank() % visible);
+    mine.device = engine_of_devices()->devices->use(node.rank() % visible);
   });
   mine.sharing = ranks_with(node, mine.device.bus);
   comm.together([&] {
@@ -64,8 +67,8 @@ DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_per_devi
 
 void require_device_memory(const Communicator& comm, const Case& c, const DeviceOfRank& device) {
   comm.together([&] {
-    const double needed = device.sharing * with_type_of(c.precision, [&]<class T>(T) { return bytes_on_device<T>(c); });
-    const auto available = static_cast<double>(cuda::free_bytes());
+    const double needed = device.sharing * bytes_on_device(c);
+    const auto available = static_cast<double>(engine_of(c).devices->free_bytes());
     constexpr double gib = 1 << 30;
     require(needed <= available, ExitStatus::resource,
             fmt::format("case {}: m = {}, d = {}, n = {} on {} ranks needs about {:.1f} GiB of device {}, which has "

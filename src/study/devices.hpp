@@ -6,14 +6,14 @@
 #include <string>
 
 #include "comm/communicator.hpp"
-#include "kernels/cuda/cuda.hpp"
+#include "kernels/engine.hpp"
 #include "problem/case.hpp"
 
 namespace knowscale {
 
 // The device of one rank.
 struct DeviceOfRank {
-  cuda::Device device;
+  Device device;
   int sharing = 1;  // ranks that have it
 
   std::string label() const { return device.name + " at " + device.bus; }

@@ -16,26 +16,11 @@
 
 namespace knowscale {
 
-// What names may stand in a campaign.
-struct ModelTraits {
-  std::string name;
-  Structure structure;
-  std::vector<Precision> precisions;  // that it can store numbers in
-};
-struct KernelTraits {
-  std::string name;
-  bool tiled = false;  // uses query_block, key_block
-  std::vector<Precision> precisions;
-  bool on_device = false;
-};
-struct ReductionTraits {
-  std::string name;
-  HeededOptions heeds;
-};
+// What names may stand in a campaign: the rows of the tables.
 struct KnownNames {
-  std::vector<ModelTraits> models;
-  std::vector<KernelTraits> kernels;
-  std::vector<ReductionTraits> reductions;
+  std::vector<Model> models;
+  std::vector<Kernel> kernels;
+  std::vector<Reduction> reductions;  // and one that stands for kAutomatic
   std::vector<std::string> generators;
   std::optional<Error> without_devices;  // why kernels of devices are not among the kernels
 };
@@ -44,10 +29,10 @@ struct KnownNames {
 inline constexpr std::string_view kAutomatic = "auto";
 
 // The names alone.
-template <class Traits>
-std::vector<std::string> names_of(const std::vector<Traits>& all) {
+template <class Row>
+std::vector<std::string> names_of(const std::vector<Row>& all) {
   std::vector<std::string> names;
-  for (const Traits& traits : all) names.push_back(traits.name);
+  for (const Row& row : all) names.emplace_back(row.name);
   return names;
 }
 

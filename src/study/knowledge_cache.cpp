@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "models/model.hpp"
+
 namespace knowscale {
 namespace {
 
@@ -30,9 +32,11 @@ const KnowledgeShard<T>& KnowledgeCache::load(const Case& c, const Communicator&
     comm.together([&] {
       const std::int64_t heads = c.heads == 0 ? 1 : c.knowledge_dim() / c.head_dim();
       const std::int64_t width = c.knowledge_dim() / heads;
-      on_device_.push_back(cuda::keep_on_device<T>(shard->keys.view(), heads, width));
+      const Engine& engine = engine_of(c);
+      const MatrixView<const T> keys = shard->keys.view(), values = shard->separate_values.view();
+      on_device_.push_back(engine.keep(keys, heads, width));
       if (shard->has_separate_values()) {
-        on_device_.push_back(cuda::keep_on_device<T>(shard->separate_values.view(), heads, width));
+        on_device_.push_back(engine.keep(values, heads, width));
       }
     });
     shard_ = shard;

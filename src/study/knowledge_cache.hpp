@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "comm/communicator.hpp"
-#include "kernels/cuda/cuda.hpp"
+#include "kernels/engine.hpp"
 #include "problem/knowledge.hpp"
 
 namespace knowscale {

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "comm/clock.hpp"
-#include "kernels/cuda/cuda.hpp"
 
 namespace knowscale {
 namespace {
@@ -19,11 +18,10 @@ static_assert(sizeof(RankSample) == kRankNumbers * sizeof(double), "gathered as 
 std::vector<RankSample> repeat_once(const Communicator& comm, const std::function<Phases()>& run, double offset) {
   comm.barrier();
   const double start = now();
-  cuda::take_copy_seconds();  // of what came before
   const Phases phases = run();
   const double seconds = now() - start;
   // Copies to and from a device are part of what a rank took to compute, or to exchange from there.
-  const double copied = std::min(cuda::take_copy_seconds(), phases.compute);
+  const double copied = std::min(phases.copied, phases.compute);
   const double mine[kRankNumbers] = {start + offset, seconds, phases.compute - copied, phases.waited, phases.hidden,
                                      copied};
   const std::vector<double> all = comm.gather(std::span<const double>(mine));

@@ -156,9 +156,9 @@ Verification verify_attention(const Problem<T>& problem, const Output<Accumulato
   const Case& c = problem.c;
   const std::vector<std::int64_t> sampled = sample_rows(c);
   const ModelFormula formula = formula_of(problem, sampled);
-  const Roundings roundings = roundings_of<T>(c.kernel);
+  const Roundings roundings = roundings_of(c.kernel, precision_of<T>);
   const Expected expected = expected_rows(problem, sampled, formula, rounding_of(c, roundings, formula.chain));
-  const double sums = bound_of_sums(c, model_by_name<T>(c.model).structure, roundings, formula.chain);
+  const double sums = bound_of_sums(c, model_by_name(c.model).structure, roundings, formula.chain);
 
   std::vector<std::int64_t> held(sampled.size(), 0);
   const Farthest own = farthest_row(output, sampled, expected, sums, held);

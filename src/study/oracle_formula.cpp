@@ -82,7 +82,7 @@ class Maker {
   Maker(const Problem<T>& problem, const std::vector<std::int64_t>& sampled)
       : problem_(problem), c_(problem.c), sampled_(sampled) {
     // All of them where tokens are keys or lie elsewhere; else the sampled ones alone.
-    const bool all = model_by_name<T>(c_.model).structure.sees_sequence();
+    const bool all = model_by_name(c_.model).structure.sees_sequence();
     if (all || c_.sequence == Placement::sharded) {
       Magnified tokens = magnified(tokens_on_every_rank(problem));
       asking_ = selected(tokens, sampled);

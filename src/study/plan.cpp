@@ -12,8 +12,8 @@
 #include "comm/agreement.hpp"
 #include "comm/reduction.hpp"
 #include "core/text.hpp"
-#include "kernels/attention.hpp"
-#include "kernels/cuda/cuda.hpp"
+#include "kernels/engine.hpp"
+#include "kernels/kernel.hpp"
 #include "models/model.hpp"
 #include "problem/knowledge_file.hpp"
 #include "problem/knowledge_tokens.hpp"
@@ -78,32 +78,15 @@ std::vector<std::string> digests_of(const std::set<std::string>& files) {
 
 KnownNames known_names() {
   KnownNames names;
-  for (const Model<float>& model : models<float>())
-    names.models.push_back({std::string(model.name), model.structure, {}});
-  for (const Kernel<float>& kernel : kernels<float>())
-    names.kernels.push_back({std::string(kernel.name), kernel.tiled, {}, kernel.on_device});
-  for (const Precision precision : kPrecisions) {
-    with_type_of(precision, [&]<class T>(T) {
-      const auto mark = [&](auto& traits, const auto& table) {
-        for (auto& entry : traits) {
-          for (const auto& row : table) {
-            if (row.name == entry.name) entry.precisions.push_back(precision);
-          }
-        }
-      };
-      mark(names.models, models<T>());
-      mark(names.kernels, kernels<T>());
-    });
-  }
-  for (const Reduction<float>& reduction : reductions<float>()) {
-    names.reductions.push_back({std::string(reduction.name), reduction.heeds});
-  }
-  names.reductions.push_back({std::string(kAutomatic), {true, true, true}});
+  names.models.assign(models().begin(), models().end());
+  names.kernels.assign(kernels().begin(), kernels().end());
+  names.reductions.assign(reductions().begin(), reductions().end());
+  names.reductions.push_back({.name = kAutomatic, .heeds = {true, true, true}});
   names.generators = generator_names();
-  if (!cuda::built()) {
+  if (engine_of_devices() == nullptr) {
     names.without_devices =
         Error(ExitStatus::usage, "this build has no kernels for devices: configure with -DKNOWSCALE_CUDA=ON");
-  } else if (cuda::device_count() == 0) {
+  } else if (device_count() == 0) {
     names.without_devices = Error(ExitStatus::resource,
                                   "no CUDA device is visible here: run on a node with one, look at "
                                   "CUDA_VISIBLE_DEVICES, or use kernel = \"simd\"");

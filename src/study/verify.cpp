@@ -61,10 +61,9 @@ class Tally {
   std::string first_;
 };
 
-template <class T>
-std::vector<Kernel<T>> kernels_to_verify(const VerifyOptions& options) {
-  std::vector<Kernel<T>> all;
-  for (const Kernel<T>& kernel : kernels<T>()) {
+std::vector<Kernel> kernels_to_verify(const VerifyOptions& options, Precision precision) {
+  std::vector<Kernel> all;
+  for (const Kernel& kernel : kernels_of(precision)) {
     if (options.kernel.empty() || kernel.name == options.kernel) all.push_back(kernel);
   }
   return all;
@@ -83,10 +82,10 @@ Case base_case(const VerifyOptions& options, const Communicator& comm, const Siz
   return c;
 }
 
-template <class T>
-Case case_for(const Model<T>& model, const VerifyOptions& options, const Communicator& comm, const Size& size) {
+Case case_for(const Model& model, const VerifyOptions& options, const Communicator& comm, const Size& size,
+              Precision precision) {
   const Structure& structure = model.structure;
-  Case c = base_case(options, comm, size, precision_of<T>);
+  Case c = base_case(options, comm, size, precision);
   c.model = model.name;
   if (!structure.attends()) {
     c.kernel = c.reduction = kUnused;
@@ -137,8 +136,8 @@ struct Way {
 // One model, kernel and reduction on all sizes; the model `knowledge` on all generators, the others on one a size.
 // Causal and not where tokens see tokens. Prints the check nearest to its bound.
 template <class T>
-void verify_outputs(const VerifyOptions& options, const Communicator& comm, const Model<T>& model,
-                    const Backend<T>& backend, const Way& way, Tally& tally) {
+void verify_outputs(const VerifyOptions& options, const Communicator& comm, const Model& model, const Backend& backend,
+                    const Way& way, Tally& tally) {
   const Threads threads(options.threads);
   const std::vector<std::string> generators = generator_names();
   LstmOracle lstm_oracle;
@@ -149,7 +148,7 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, cons
       const bool plain = model.structure.sees_knowledge() && !model.structure.sees_sequence();
       if (!plain && generator != size % generators.size()) continue;
       if (precision_of<T> == Precision::f16 && generators[generator] == "large_scores") continue;  // beyond 65504
-      c = case_for(model, options, comm, kSizes[size]);
+      c = case_for(model, options, comm, kSizes[size], precision_of<T>);
       c.knowledge = model.structure.reads_knowledge() ? generators[generator] : std::string(kUnused);
       if (backend.kernel != nullptr) {
         c.kernel = backend.kernel->name;
@@ -180,17 +179,23 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, cons
                           worst.verification.bound, worst.problem));
 }
 
-template <class T>
-void verify_symmetries(const VerifyOptions& options, const Communicator& comm, const Model<T>& model,
-                       const Backend<T>& backend, const Size& size, bool causal, Tally& tally) {
-  Case c = case_for(model, options, comm, size);
+// How the symmetries of one model are looked at.
+struct Look {
+  Precision precision;
+  Size size;
+  bool causal = false;
+};
+
+void verify_symmetries(const VerifyOptions& options, const Communicator& comm, const Model& model,
+                       const Backend& backend, const Look& look, Tally& tally) {
+  Case c = case_for(model, options, comm, look.size, look.precision);
   if (backend.kernel != nullptr) {
     c.kernel = backend.kernel->name;
     use_reduction(c, *backend.reduction, {.chunk = 8});
   }
-  c.causal = causal;
+  c.causal = look.causal;
   if (c.batch > 1) make_unequal(c);
-  for (const SymmetryCheck& check : check_symmetries<T>(c, comm, Threads(options.threads), model, backend)) {
+  for (const SymmetryCheck& check : check_symmetries(c, comm, Threads(options.threads), model, backend)) {
     const std::string what =
         fmt::format("{} {} heads {}{}", label(c), name_of(check.symmetry), c.heads, c.causal ? " causal" : "");
     tally.add(what, check.passed(), check.error, check.bound);
@@ -205,22 +210,22 @@ void verify_symmetries(const VerifyOptions& options, const Communicator& comm, c
 }
 
 // Every kernel and reduction on one of the sizes, the first of both on both, causal too.
-template <class T>
-void verify_symmetries(const VerifyOptions& options, const Communicator& comm, const Model<T>& model, Tally& tally) {
+void verify_symmetries(const VerifyOptions& options, const Communicator& comm, const Model& model, Precision precision,
+                       Tally& tally) {
   const Structure& structure = model.structure;
   if (!structure.attends()) {
     if (!options.kernel.empty()) return;
-    for (const Size& size : kSymmetrySizes) verify_symmetries(options, comm, model, {}, size, false, tally);
+    for (const Size& size : kSymmetrySizes) verify_symmetries(options, comm, model, {}, {precision, size}, tally);
     return;
   }
   std::size_t number = 0;
-  for (const Kernel<T>& kernel : kernels_to_verify<T>(options)) {
-    for (const Reduction<T>& reduction : reductions<T>()) {
-      const Backend<T> backend = {&kernel, &reduction};
-      verify_symmetries(options, comm, model, backend, kSymmetrySizes[number % 2], false, tally);
-      if (number == 0) verify_symmetries(options, comm, model, backend, kSymmetrySizes[1], false, tally);
+  for (const Kernel& kernel : kernels_to_verify(options, precision)) {
+    for (const Reduction& reduction : reductions()) {
+      const Backend backend = {&kernel, &reduction};
+      verify_symmetries(options, comm, model, backend, {precision, kSymmetrySizes[number % 2]}, tally);
+      if (number == 0) verify_symmetries(options, comm, model, backend, {precision, kSymmetrySizes[1]}, tally);
       if (number == 0 && structure.sees_sequence()) {
-        verify_symmetries(options, comm, model, backend, kSymmetrySizes[0], true, tally);
+        verify_symmetries(options, comm, model, backend, {precision, kSymmetrySizes[0], true}, tally);
       }
       ++number;
     }
@@ -229,39 +234,43 @@ void verify_symmetries(const VerifyOptions& options, const Communicator& comm, c
 
 template <class T>
 void verify_precision(const VerifyOptions& options, const Communicator& comm, Tally& tally) {
-  for (const Model<T>& model : models<T>()) {
+  constexpr Precision precision = precision_of<T>;
+  for (const Model& model : models()) {
+    if (!model.prepare.has(precision)) continue;
     if (!model.structure.attends()) {
       for (const std::string_view kernel : {kUnused, lstm_model::kOnDevice}) {
         const bool on_device = kernel != kUnused;
-        if (on_device ? !model.structure.recurrent || cuda::device_count() == 0 : !options.kernel.empty()) continue;
+        if (on_device ? !model.structure.recurrent || device_count() == 0 : !options.kernel.empty()) continue;
         if (on_device && !options.kernel.empty() && options.kernel != kernel) continue;
-        verify_outputs(options, comm, model, {}, {.options = {}, .kernel = kernel}, tally);
-        verify_outputs(options, comm, model, {}, {{.placement = Placement::replicated}, Placement::sharded, kernel},
-                       tally);
+        verify_outputs<T>(options, comm, model, {}, {.options = {}, .kernel = kernel}, tally);
+        verify_outputs<T>(options, comm, model, {}, {{.placement = Placement::replicated}, Placement::sharded, kernel},
+                          tally);
       }
       continue;
     }
-    for (const Kernel<T>& kernel : kernels_to_verify<T>(options)) {
-      for (const Reduction<T>& reduction : reductions<T>()) {
-        const Backend<T> backend = {&kernel, &reduction};
-        verify_outputs(options, comm, model, backend, {{.chunk = 64}}, tally);
-        if (kernel.on_device && reduction.heeds.on_device && mpi_is_cuda_aware()) {
-          verify_outputs(options, comm, model, backend, {{.transport = Transport::cuda_aware_forced}}, tally);
+    for (const Kernel& kernel : kernels_to_verify(options, precision)) {
+      for (const Reduction& reduction : reductions()) {
+        const Backend backend = {&kernel, &reduction};
+        verify_outputs<T>(options, comm, model, backend, {{.chunk = 64}}, tally);
+        if (kernel.on_device() && reduction.heeds.on_device && mpi_is_cuda_aware()) {
+          verify_outputs<T>(options, comm, model, backend, {{.transport = Transport::cuda_aware_forced}}, tally);
         }
         // Beside compute, in tiles where it has them, where the result is not left, of a sharded sequence.
         const bool sharded = reduction.natural == Placement::sharded;
-        verify_outputs(options, comm, model, backend,
-                       {{.placement = sharded ? Placement::replicated : Placement::sharded,
-                         .overlap = true,
-                         .query_tile = 2,
-                         .chunk = 64,
-                         .node_size = 2},
-                        Placement::sharded},
-                       tally);
+        verify_outputs<T>(options, comm, model, backend,
+                          {{.placement = sharded ? Placement::replicated : Placement::sharded,
+                            .overlap = true,
+                            .query_tile = 2,
+                            .chunk = 64,
+                            .node_size = 2},
+                           Placement::sharded},
+                          tally);
       }
     }
   }
-  for (const Model<T>& model : models<T>()) verify_symmetries(options, comm, model, tally);
+  for (const Model& model : models()) {
+    if (model.prepare.has(precision)) verify_symmetries(options, comm, model, precision, tally);
+  }
 }
 
 void verify_representation(const VerifyOptions& options, Tally& tally) {
@@ -295,7 +304,7 @@ void prepare_kernels(const VerifyOptions& options, const Communicator& world, co
   const KnownNames names = known_names();
   world.together([&] {
     if (options.kernel.empty()) return;
-    if (cuda::is_kernel_of_devices(options.kernel) && names.without_devices) {
+    if (is_kernel_of_devices(options.kernel) && names.without_devices) {
       throw Error(names.without_devices->status(),
                   fmt::format("--kernel {}: {}", options.kernel, names.without_devices->what()));
     }
@@ -303,11 +312,11 @@ void prepare_kernels(const VerifyOptions& options, const Communicator& world, co
     require(std::find(known.begin(), known.end(), options.kernel) != known.end(), ExitStatus::usage,
             fmt::format("--kernel {}: {}", options.kernel, remedy_for_name(options.kernel, known)));
   });
-  const int devices = world.allreduce(cuda::device_count(), Combine::minimum);
+  const int devices = world.allreduce(device_count(), Combine::minimum);
   if (devices > 0) {
     const DeviceOfRank device = choose_device(world, world.size());
     tally.print(fmt::format("kernels of devices on {}", device.label()));
-  } else if (cuda::built()) {
+  } else if (engine_of_devices() != nullptr) {
     tally.print("kernels of devices are skipped: no device");
   }
 }

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "kernels/cuda/lstm.hpp"
+#include "kernels/cuda/lstm/lstm.hpp"
 #include "naive_lstm.hpp"
 #include "on_device.hpp"
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/matrix.hpp"
-#include "kernels/cuda/device.hpp"
+#include "kernels/cuda/runtime/device.hpp"
 
 namespace knowscale::cuda {
 

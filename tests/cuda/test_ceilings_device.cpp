@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "core/half.hpp"
-#include "kernels/cuda/ceilings.hpp"
+#include "kernels/cuda/ceilings/ceilings.hpp"
+#include "kernels/cuda/ceilings/dense_product.hpp"
+#include "kernels/cuda/ceilings/streams.hpp"
+#include "kernels/cuda/ceilings/timing.hpp"
 #include "kernels/cuda/cuda.hpp"
-#include "kernels/cuda/dense_product.hpp"
-#include "kernels/cuda/streams.hpp"
-#include "kernels/cuda/timing.hpp"
 #include "on_device.hpp"
 #include "orders.hpp"
 

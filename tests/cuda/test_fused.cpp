@@ -8,7 +8,7 @@
 #include "cuda/naive_attention.hpp"
 #include "cuda/on_device.hpp"
 #include "cuda/orders.hpp"
-#include "kernels/cuda/fused.hpp"
+#include "kernels/cuda/attention/fused.hpp"
 
 namespace knowscale::cuda {
 namespace {

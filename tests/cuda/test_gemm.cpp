@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Products of device memory against plain loops in f64: every type, odd sizes, rows that lie apart.
-#include "kernels/cuda/gemm.hpp"
+#include "kernels/cuda/runtime/gemm.hpp"
 
 #include <gtest/gtest.h>
 

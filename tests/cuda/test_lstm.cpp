@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The LSTM on the device against plain loops in f64: odd sizes, unequal lengths, calls that go on where the last ended.
-#include "kernels/cuda/lstm.hpp"
+#include "kernels/cuda/lstm/lstm.hpp"
 
 #include <gtest/gtest.h>
 

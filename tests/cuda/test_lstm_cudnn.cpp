@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // cuDNN's LSTM is ours: the same weights, the same batch, the same state after it. Needs a build with cuDNN.
-#include "kernels/cuda/lstm_cudnn.hpp"
+#include "kernels/cuda/lstm/cudnn.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The encoder-decoder LSTM with matrices of the host, against plain loops in f64: knowledge in blocks, kept or copied,
 // with and without values of its own; then a batch of sequences.
-#include "kernels/cuda/lstm_from_host.hpp"
+#include "kernels/cuda/lstm/from_host.hpp"
 
 #include <gtest/gtest.h>
 

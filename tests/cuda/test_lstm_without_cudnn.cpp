@@ -2,7 +2,7 @@
 // A build without cuDNN says so rather than running something else.
 #include <gtest/gtest.h>
 
-#include "kernels/cuda/lstm_cudnn.hpp"
+#include "kernels/cuda/lstm/cudnn.hpp"
 #include "naive_lstm.hpp"
 
 namespace knowscale::cuda {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cuda/moments.hpp"
+#include "kernels/cuda/moments/moments.hpp"
 #include "on_device.hpp"
 #include "orders.hpp"
 #include "random_numbers.hpp"

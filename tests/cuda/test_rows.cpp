@@ -6,8 +6,8 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/cuda/rows.hpp"
-#include "kernels/cuda/tiles.hpp"
+#include "kernels/cuda/attention/rows.hpp"
+#include "kernels/cuda/runtime/tiles.hpp"
 #include "naive_rows.hpp"
 #include "on_device.hpp"
 #include "orders.hpp"

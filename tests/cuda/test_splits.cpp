@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
-#include "kernels/cuda/attention_task.hpp"
-#include "kernels/cuda/fused.hpp"
-#include "kernels/cuda/two_products.hpp"
+#include "kernels/cuda/attention/fused.hpp"
+#include "kernels/cuda/attention/task.hpp"
+#include "kernels/cuda/attention/two_products.hpp"
 
 namespace knowscale::cuda {
 namespace {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/error.hpp"
-#include "kernels/cuda/top_keys.hpp"
+#include "kernels/cuda/top_keys/top_keys.hpp"
 #include "on_device.hpp"
 #include "orders.hpp"
 #include "random_numbers.hpp"

@@ -9,8 +9,9 @@
 
 #include "core/error.hpp"
 #include "core/random.hpp"
-#include "kernels/attention.hpp"
 #include "kernels/blas/gemm.hpp"
+#include "kernels/kernel.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -74,7 +75,7 @@ std::vector<long double> naive_row(const Inputs<T>& in, std::int64_t query, std:
 }
 
 template <class T>
-Matrix<T> run(const Kernel<T>& kernel, const Inputs<T>& in, int threads) {
+Matrix<T> run(const Kernel& kernel, const Inputs<T>& in, int threads) {
   Partial<T> partial(in.queries.rows(), in.shape);
   kernel.compute(in.view(), partial.rows(), Threads(threads));
   Matrix<T> out(partial.row_count(), in.shape.value_dim);
@@ -84,7 +85,7 @@ Matrix<T> run(const Kernel<T>& kernel, const Inputs<T>& in, int threads) {
 
 template <class T>
 void expect_exact_attention(const Inputs<T>& in, double tolerance) {
-  for (const Kernel<T>& kernel : kernels<T>()) {
+  for (const Kernel& kernel : kernels_of(precision_of<T>)) {
     for (const int threads : {1, 2, 3}) {
       const Matrix<T> out = run(kernel, in, threads);
       for (std::int64_t row = 0; row < out.rows(); ++row) {
@@ -116,14 +117,14 @@ TEST(Attention, ManyQueriesSpanSeveralTiles) { expect_exact_attention(Inputs<flo
 
 TEST(Attention, ScoresOfHundredThousandNeitherOverflowNorGiveNaN) {
   expect_exact_attention(Inputs<double>(4, 700, {1, 1, 16, 16}, 1e5), 1e-9);
-  for (const Kernel<float>& kernel : kernels<float>()) {
+  for (const Kernel& kernel : kernels_of(Precision::f32)) {
     const Matrix<float> out = run(kernel, Inputs<float>(4, 700, {1, 1, 16, 16}, 1e5), 2);
     for (const float x : out.span()) EXPECT_TRUE(std::isfinite(x));
   }
 }
 
 TEST(Attention, AnEmptyShardIsTheIdentity) {
-  for (const Kernel<double>& kernel : kernels<double>()) {
+  for (const Kernel& kernel : kernels_of(Precision::f64)) {
     const Inputs<double> in(3, 0, {2, 1, 4, 4});
     Partial<double> partial(3, in.shape);
     std::fill_n(partial.rows().data, partial.rows().size(), 7.0);  // stale
@@ -136,7 +137,7 @@ TEST(Attention, AnEmptyShardIsTheIdentity) {
 
 TEST(Attention, ShardsMergeToTheWhole) {
   const Inputs<double> in(5, 1000, {2, 2, 8, 8});
-  for (const Kernel<double>& kernel : kernels<double>()) {
+  for (const Kernel& kernel : kernels_of(Precision::f64)) {
     Partial<double> whole(5, in.shape), merged(5, in.shape), part(5, in.shape);
     kernel.compute(in.view(), whole.rows(), Threads(1));
     for (std::int64_t shard = 0; shard < 7; ++shard) {
@@ -159,7 +160,7 @@ TEST(Attention, ShardsMergeToTheWhole) {
 
 TEST(Attention, AnUnknownKernelIsRefusedByNameWithTheKnownOnes) {
   try {
-    kernel_by_name<float>("blass");
+    kernel_by_name("blass");
     FAIL();
   } catch (const Error& e) {
     EXPECT_EQ(e.status(), ExitStatus::usage);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The measured ceilings: what must hold on any machine, however loaded; and that nothing is left unread.
-#include "kernels/ceilings.hpp"
 #include "core/error.hpp"
-#include "kernels/cuda/ceilings.hpp"
+#include "kernels/ceilings.hpp"
+#include "kernels/engine.hpp"
 #include "kernels/threads.hpp"
 
 #include <gtest/gtest.h>
@@ -54,7 +54,15 @@ TEST(ReadRate, TakesBuffersOfAnySize) {
   }
 }
 
-TEST(DeviceRates, AskForADevice) { EXPECT_THROW(cuda::measure_device_rates(0.01), Error); }
+TEST(Engines, AreTheHostFirstAndThoseWithDevices) {
+  EXPECT_EQ(engines().front(), &host_engine());
+  EXPECT_EQ(host_engine().devices, nullptr);
+  if (engine_of_devices() == nullptr) {
+    EXPECT_EQ(device_count(), 0);
+  } else {
+    EXPECT_THROW(engine_of_devices()->devices->use(device_count()), Error);
+  }
+}
 
 TEST(LastLevelCache, IsOfAPlausibleSize) {
   EXPECT_GE(last_level_cache_bytes(), std::int64_t{64} << 10);

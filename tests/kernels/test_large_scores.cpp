@@ -11,8 +11,9 @@
 #include <vector>
 
 #include "core/random.hpp"
-#include "kernels/attention.hpp"
 #include "kernels/every_target.hpp"
+#include "kernels/kernel.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -69,7 +70,7 @@ std::vector<std::int64_t> could_lead(const Inputs<T>& in, std::int64_t query) {
 
 // The rows of the output in which one key leads; all are in the hull of the values of the keys that could.
 template <class T>
-std::int64_t expect_rows_in_hulls(const Kernel<T>& kernel, const Inputs<T>& in, int threads) {
+std::int64_t expect_rows_in_hulls(const Kernel& kernel, const Inputs<T>& in, int threads) {
   using L = Accumulator<T>;
   Partial<L> state(in.queries.rows(), in.view().shape);
   kernel.compute(in.view(), state.rows(), Threads(threads));
@@ -104,7 +105,7 @@ void expect_rows_in_hulls_at(const std::vector<double>& scales) {
       Inputs<T> in(n, 400);
       in.scale = scale;
       std::int64_t clear = 0;
-      for (const Kernel<T>& kernel : kernels<T>()) clear += expect_rows_in_hulls(kernel, in, 1);
+      for (const Kernel& kernel : kernels_of(precision_of<T>)) clear += expect_rows_in_hulls(kernel, in, 1);
       EXPECT_GT(clear, 0) << n;
     }
   }
@@ -124,7 +125,8 @@ TEST(LargeScores, RangesOfKeysMergeWithinTheirRounding) {
     for (const std::int64_t n : {3, 40}) {
       Inputs<float> in(n, 9000);
       in.scale = scale;
-      for (const Kernel<float>& kernel : kernels<float>()) EXPECT_GT(expect_rows_in_hulls(kernel, in, 3), 0) << scale;
+      for (const Kernel& kernel : kernels_of(Precision::f32))
+        EXPECT_GT(expect_rows_in_hulls(kernel, in, 3), 0) << scale;
     }
   }
 }
@@ -141,7 +143,7 @@ TEST(LargeScores, TheLeadingKeyIsFoundWhereverItIs) {
           for (std::int64_t k = 0; k < 700; ++k) {
             in.keys(k, 0) = static_cast<float>(sign > 0 ? (k == place) * 100.0 : (k == place) * 50.0 - 100.0);
           }
-          for (const Kernel<float>& kernel : kernels<float>()) EXPECT_EQ(expect_rows_in_hulls(kernel, in, 1), n);
+          for (const Kernel& kernel : kernels_of(Precision::f32)) EXPECT_EQ(expect_rows_in_hulls(kernel, in, 1), n);
         }
       }
     }
@@ -157,7 +159,7 @@ TEST(LargeScores, LargeValuesAreAveragedWithoutOverflow) {
         for (float& x : in.values.span()) x = static_cast<float>(size) * (1 + std::abs(x) / 8);
         for (std::int64_t k = 350; k < 700; ++k) in.keys(k, 0) += 20;  // scores rise by more than the first ones allow
         for (std::int64_t i = 0; i < n; ++i) in.queries(i, 0) = 1;
-        for (const Kernel<float>& kernel : kernels<float>()) expect_rows_in_hulls(kernel, in, 1);
+        for (const Kernel& kernel : kernels_of(Precision::f32)) expect_rows_in_hulls(kernel, in, 1);
       }
     }
   });
@@ -168,7 +170,7 @@ TEST(LargeScores, ReferenceAveragesTheLargestNumbers) {
   Inputs<float> in(3, 64);
   in.scale = 0;
   std::fill_n(in.values.data(), in.values.size(), std::numeric_limits<float>::max());
-  EXPECT_EQ(expect_rows_in_hulls(kernel_by_name<float>("reference"), in, 1), 0);
+  EXPECT_EQ(expect_rows_in_hulls(kernel_by_name("reference"), in, 1), 0);
 }
 
 // Products of 1e200 are beyond f64, and so is their sum.
@@ -177,7 +179,7 @@ TEST(LargeScores, ReferenceOrdersScoresBeyondItsNumbers) {
   for (double& x : in.queries.span()) x *= 1e200;
   for (double& x : in.keys.span()) x *= 1e200;
   in.scale = 1e100;
-  EXPECT_EQ(expect_rows_in_hulls(kernel_by_name<double>("reference"), in, 1), 3);
+  EXPECT_EQ(expect_rows_in_hulls(kernel_by_name("reference"), in, 1), 3);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/random.hpp"
-#include "kernels/attention.hpp"
+#include "kernels/partial.hpp"
 
 namespace knowscale {
 namespace {

@@ -11,10 +11,11 @@
 #include <vector>
 
 #include "core/random.hpp"
-#include "kernels/attention.hpp"
+#include "kernels/every_target.hpp"
+#include "kernels/kernel.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/simd/attention.hpp"
 #include "kernels/simd/stream.hpp"
-#include "kernels/every_target.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -57,7 +58,7 @@ template <class T>
 Partial<Accumulator<T>> run(const char* kernel, const Inputs<T>& in, int threads) {
   Partial<Accumulator<T>> out(in.queries.rows(), in.shape);
   std::fill_n(out.rows().data, out.rows().size(), Accumulator<T>{7});  // stale
-  kernel_by_name<T>(kernel).compute(in.view(), out.rows(), Threads(threads));
+  kernel_by_name(kernel).compute(in.view(), out.rows(), Threads(threads));
   return out;
 }
 

@@ -21,7 +21,7 @@ namespace {
 Case attending_case(const Communicator& comm, const std::string& model) {
   Case c;
   c.model = model;
-  c.projected = model_by_name<double>(model).structure.projected;
+  c.projected = model_by_name(model).structure.projected;
   c.n = 5;
   c.batch = 2;
   c.unequal = {5, 3};
@@ -42,7 +42,7 @@ void expect_definition(const Case& c, const Communicator& comm) {
   const Matrix<double> held = load_queries<double>(c, comm);
   const Threads threads(1);
   const Problem<double> problem = {c, shard, held.view(), comm, threads};
-  const auto found = most_attended(problem, model_by_name<double>(c.model).structure, 3, c.tokens());
+  const auto found = most_attended(problem, model_by_name(c.model).structure, 3, c.tokens());
   EXPECT_EQ(found.empty(), !comm.is_root());
   if (!comm.is_root()) return;
   ASSERT_EQ(found.size(), static_cast<std::size_t>(c.tokens() * c.heads * 3));

@@ -11,6 +11,7 @@
 
 #include "comm/reductions/agree_on_maxima.hpp"
 #include "comm/reductions/in_tiles.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 #include "problem/synthetic.hpp"
 #include "ranks.hpp"
@@ -39,21 +40,21 @@ struct Fixture {
   LstmOracle oracle;
   CaseContext context{{0.5, 3, 0.02}, false, true, 1, &ceilings, &oracle};
 
-  CaseResult run(const Case& c, const Communicator& comm, const Model<float>& model, const Backend<float>& backend) {
+  CaseResult run(const Case& c, const Communicator& comm, const Model& model, const Backend& backend) {
     ceilings.measure(comm, Threads(c.threads));
-    return run_case<float>(c, context, comm, model, backend);
+    return run_case(c, context, comm, model, backend);
   }
 };
 
-const Model<float>& knowledge_model() { return model_by_name<float>("knowledge"); }
+const Model& knowledge_model() { return model_by_name("knowledge"); }
 
 TEST(CaseRun, EveryModelKernelAndReductionIsValidAndRecordsItsTables) {
   for_rank_counts([](const Communicator& comm) {
     Fixture fixture;
-    for (const Reduction<float>& reduction : reductions<float>()) {
+    for (const Reduction& reduction : reductions()) {
       Case c = small_case(comm);
       use_reduction(c, reduction);
-      const CaseResult result = fixture.run(c, comm, knowledge_model(), backend_of<float>(c));
+      const CaseResult result = fixture.run(c, comm, knowledge_model(), backend_of(c));
       EXPECT_TRUE(result.valid) << result.reason;
       if (!comm.is_root()) continue;
       EXPECT_GE(result.measurement.samples.size(), 1U);
@@ -76,7 +77,7 @@ TEST(CaseRun, SamplesSplitIntoComputeExchangeAndWait) {
   const Communicator world = Communicator::world();
   Fixture fixture;
   const Case c = small_case(world);
-  const CaseResult result = fixture.run(c, world, knowledge_model(), backend_of<float>(c));
+  const CaseResult result = fixture.run(c, world, knowledge_model(), backend_of(c));
   for (const Sample& sample : result.measurement.samples) {
     EXPECT_NEAR(sample.compute + sample.exchange + sample.wait, sample.seconds, 1e-9);
     EXPECT_GT(sample.compute, 0);
@@ -90,7 +91,7 @@ TEST(CaseRun, KeptMatricesAreTheWholeProblemInItsOrder) {
     fixture.context.keep_io = true;
     Case c = small_case(comm);
     c.reduction = "reduce_scatter";
-    const CaseResult result = fixture.run(c, comm, knowledge_model(), backend_of<float>(c));
+    const CaseResult result = fixture.run(c, comm, knowledge_model(), backend_of(c));
     if (!comm.is_root()) return;
     ASSERT_EQ(result.kept.size(), 5U);
     EXPECT_EQ(result.kept[0].values.rows(), c.n);
@@ -107,28 +108,33 @@ TEST(CaseRun, KeptMatricesAreTheWholeProblemInItsOrder) {
 }
 
 // What a broken build could do; each must fail verification on its own.
-void skips_the_last_shard(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
+double skips_the_last_shard(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
   AttentionInput<float> shorter = input;
   const RowRange kept = {0, input.keys.rows * 9 / 10};
   shorter.keys = input.keys.slice_rows(kept);
   shorter.values = input.values.slice_rows(kept);
-  kernel_by_name<float>("blas").compute(shorter, out, threads);
+  return kernel_by_name("blas").compute(shorter, out, threads);
 }
-void returns_zeros(const AttentionInput<float>&, MatrixView<float> out, const Threads&) { clear(out); }
-void returns_nan(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
-  kernel_by_name<float>("blas").compute(input, out, threads);
+double returns_zeros(const AttentionInput<float>&, MatrixView<float> out, const Threads&) {
+  clear(out);
+  return 0;
+}
+double returns_nan(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
+  kernel_by_name("blas").compute(input, out, threads);
   for (std::int64_t i = 0; i < out.rows; ++i) out(i, 0) = std::nanf("");
+  return 0;
 }
-void forgets_the_scale(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
+double forgets_the_scale(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
   AttentionInput<float> other = input;
   other.scale = 1;
-  kernel_by_name<float>("blas").compute(other, out, threads);
+  return kernel_by_name("blas").compute(other, out, threads);
 }
-void mixes_up_heads(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
-  kernel_by_name<float>("blas").compute(input, out, threads);
+double mixes_up_heads(const AttentionInput<float>& input, MatrixView<float> out, const Threads& threads) {
+  kernel_by_name("blas").compute(input, out, threads);
   for (std::int64_t i = 0; i + 1 < out.rows; i += 2) {
     std::swap_ranges(out.row(i), out.row(i) + out.cols, out.row(i + 1));
   }
+  return 0;
 }
 
 // A reduction that merges wrongly.
@@ -141,7 +147,7 @@ class Broken : public StateMerge<T> {
   Broken(const ShardedAttention<T>& attention, std::int64_t rows) : StateMerge<T>(attention, rows) {}
 
  protected:
-  std::span<float> numbers() { return {this->state_.data, static_cast<std::size_t>(this->state_.size())}; }
+  std::span<Accumulator<T>> numbers() { return {this->state_.data, static_cast<std::size_t>(this->state_.size())}; }
 };
 template <class T>
 struct DropsTheMerge : Broken<T> {
@@ -160,23 +166,26 @@ struct ForgetsARank : Broken<T> {
   using Broken<T>::Broken;
   Exchange merge(std::span<const RowRange>) override {
     if (this->rank() == this->size() - 1) clear(this->state_);
-    std::vector<float> maxima(static_cast<std::size_t>(this->state_.rows));
-    co_await agree_on_maxima<float>(this->channel_, this->state_, maxima, this->attention_.threads);
+    std::vector<Accumulator<T>> maxima(static_cast<std::size_t>(this->state_.rows));
+    co_await agree_on_maxima<Accumulator<T>>(this->channel_, this->state_, maxima, this->attention_.threads);
     co_await this->channel_.allreduce(this->numbers(), Combine::sum);
   }
 };
 
 TEST(Mutations, ABrokenKernelIsInvalidAtEveryRankCount) {
   Fixture fixture;
-  const auto scratch = kernel_by_name<float>("blas").scratch_bytes;
-  for (const Kernel<float>& kernel : {Kernel<float>{"skips", false, skips_the_last_shard, scratch},
-                                      {"zeros", false, returns_zeros, scratch},
-                                      {"nan", false, returns_nan, scratch},
-                                      {"scale", false, forgets_the_scale, scratch},
-                                      {"heads", false, mixes_up_heads, scratch}}) {
+  const auto broken = [](const char* name, ComputeState<float>* compute) {
+    Kernel kernel = kernel_by_name("blas");
+    kernel.name = name;
+    kernel.compute = compute;
+    return kernel;
+  };
+  for (const Kernel& kernel :
+       {broken("skips", skips_the_last_shard), broken("zeros", returns_zeros), broken("nan", returns_nan),
+        broken("scale", forgets_the_scale), broken("heads", mixes_up_heads)}) {
     for_rank_counts([&](const Communicator& comm) {
       const Case c = small_case(comm);
-      const Backend<float> backend = {&kernel, &reduction_by_name<float>("two_phase")};
+      const Backend backend = {&kernel, &reduction_by_name("two_phase")};
       const CaseResult result = fixture.run(c, comm, knowledge_model(), backend);
       EXPECT_FALSE(result.valid) << kernel.name;
       EXPECT_FALSE(result.reason.empty());
@@ -186,16 +195,15 @@ TEST(Mutations, ABrokenKernelIsInvalidAtEveryRankCount) {
 
 TEST(Mutations, ABrokenReductionIsInvalidFromTwoRanksOn) {
   Fixture fixture;
-  const auto cost = reduction_by_name<float>("packed").cost;
+  const auto cost = reduction_by_name("packed").cost;
   constexpr Placement replicated = Placement::replicated;
-  for (const Reduction<float>& reduction :
-       {Reduction<float>{"drops", replicated, prepare_in_tiles<float, DropsTheMerge>, cost},
-        {"forgets", replicated, prepare_in_tiles<float, ForgetsARank>, cost},
-        {"sums", replicated, prepare_in_tiles<float, SumsWithoutRescaling>, cost}}) {
+  for (const Reduction& reduction : {Reduction{"drops", replicated, prepared_in_tiles<DropsTheMerge>(), cost},
+                                     {"forgets", replicated, prepared_in_tiles<ForgetsARank>(), cost},
+                                     {"sums", replicated, prepared_in_tiles<SumsWithoutRescaling>(), cost}}) {
     for_rank_counts([&](const Communicator& comm) {
       if (comm.size() == 1) return;
       const Case c = small_case(comm);
-      const Backend<float> backend = {&kernel_by_name<float>("blas"), &reduction};
+      const Backend backend = {&kernel_by_name("blas"), &reduction};
       EXPECT_FALSE(fixture.run(c, comm, knowledge_model(), backend).valid) << reduction.name;
     });
   }
@@ -229,13 +237,13 @@ TEST(Mutations, APerturbedLstmIsInvalidAndAnHonestOneIsNot) {
     c.batch = 3;
     c.heads = c.kv_heads = 0;
     c.hidden = 16;
-    const Model<float>& honest = model_by_name<float>("lstm");
+    const Model& honest = model_by_name("lstm");
     const CaseResult result = fixture.run(c, comm, honest, {});
     EXPECT_TRUE(result.valid) << result.reason;
-    Model<float> broken = honest;
-    broken.prepare = [](const Problem<float>& problem,
-                        const Backend<float>& backend) -> std::unique_ptr<PreparedModel<float>> {
-      return std::make_unique<Perturbed>(model_by_name<float>("lstm").prepare(problem, backend));
+    Model broken = honest;
+    broken.prepare =
+        +[](const Problem<float>& problem, const Backend& backend) -> std::unique_ptr<PreparedModel<float>> {
+      return std::make_unique<Perturbed>(model_by_name("lstm").prepare(problem, backend));
     };
     EXPECT_FALSE(fixture.run(c, comm, broken, {}).valid);
   });
@@ -273,8 +281,8 @@ class ChangedOutput : public PreparedModel<float> {
 };
 
 template <class Change>
-std::unique_ptr<PreparedModel<float>> prepare_changed(const Problem<float>& problem, const Backend<float>& backend) {
-  return std::make_unique<ChangedOutput<Change>>(model_by_name<float>(problem.c.model).prepare(problem, backend));
+std::unique_ptr<PreparedModel<float>> prepare_changed(const Problem<float>& problem, const Backend& backend) {
+  return std::make_unique<ChangedOutput<Change>>(model_by_name(problem.c.model).prepare(problem, backend));
 }
 
 // At sizes where means over the knowledge are small, so that bounds must be tight to see anything.
@@ -282,7 +290,7 @@ TEST(Mutations, NothingAndALittleTooMuchAreInvalidForEveryModelAtOrdinarySizes) 
   const Communicator world = Communicator::world();
   Fixture fixture;
   fixture.context.timing = {0.5, 1, 0.01};
-  for (const Model<float>& model : models<float>()) {
+  for (const Model& model : models()) {
     if (model.structure.recurrent) continue;
     Case c = small_case(world);
     c.model = model.name;
@@ -294,18 +302,18 @@ TEST(Mutations, NothingAndALittleTooMuchAreInvalidForEveryModelAtOrdinarySizes) 
     c.scale = 0.125;
     c.reduction = "two_phase";
     if (!model.structure.attends()) c.kernel = c.reduction = kUnused;
-    const Backend<float> backend = backend_of<float>(c);
+    const Backend backend = backend_of(c);
     const CaseResult honest = fixture.run(c, world, model, backend);
     EXPECT_TRUE(honest.valid) << model.name << ' ' << honest.reason;
     for (const auto prepare : {prepare_changed<Nothing>, prepare_changed<ATwentiethTooLarge>}) {
-      Model<float> broken = model;
+      Model broken = model;
       broken.prepare = prepare;
       EXPECT_FALSE(fixture.run(c, world, broken, backend).valid) << model.name;
     }
     if (model.name != "equivariant") continue;
     for (const char* half : {"moment", "knowledge"}) {  // the other half is missing
-      Model<float> broken = model;
-      broken.prepare = model_by_name<float>(half).prepare;
+      Model broken = model;
+      broken.prepare = model_by_name(half).prepare;
       EXPECT_FALSE(fixture.run(c, world, broken, backend).valid) << half;
     }
   }
@@ -317,7 +325,7 @@ TEST(CaseRun, MoreMemoryThanThereIsIsRefusedOnEveryRankBeforeAnythingIsAllocated
     Case c = small_case(comm);
     c.m = std::int64_t{1} << 40;
     try {
-      fixture.run(c, comm, knowledge_model(), backend_of<float>(c));
+      fixture.run(c, comm, knowledge_model(), backend_of(c));
       FAIL();
     } catch (const CollectiveError& e) {
       EXPECT_EQ(e.status(), ExitStatus::resource);

@@ -21,16 +21,16 @@ TEST(Memory, PeakOfARankIsItsShardPlusItsQueriesPlusTiles) {
     c.d = 64;
     c.scale = 0.125;
     c.ranks = comm.size();
-    for (const Reduction<float>& reduction : reductions<float>()) {
+    for (const Reduction& reduction : reductions()) {
       use_reduction(c, reduction);
-      const Cost cost = cost_of(c, model_by_name<float>("knowledge").structure, backend_of<float>(c));
+      const Cost cost = cost_of(c, model_by_name("knowledge").structure, backend_of(c));
       reset_peak_memory();
       const std::int64_t before = peak_memory_bytes();
       const KnowledgeShard<float> knowledge = load_knowledge<float>(c, comm);
       const Matrix<float> queries = load_queries<float>(c, comm);
       const Threads threads(1);
       const Problem<float> problem = {c, knowledge, queries.view(), comm, threads};
-      const auto prepared = model_by_name<float>("knowledge").prepare(problem, backend_of<float>(c));
+      const auto prepared = model_by_name("knowledge").prepare(problem, backend_of(c));
       prepared->run();
       const double used = static_cast<double>(peak_memory_bytes() - before);
       const double estimate = estimated_rank_bytes(c, cost);

@@ -25,13 +25,13 @@ void expect_formula(const Communicator& comm, Case c) {
   const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm, threads);
   const Matrix<T> queries = load_queries<T>(c, comm);
   const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
-  const Model<T>& model = model_by_name<T>(c.model);
-  const auto prepared = model.prepare(problem, backend_of<T>(c));
+  const Model& model = model_by_name(c.model);
+  const auto prepared = model.prepare(problem, backend_of(c));
   prepared->run();
   const Traffic before = counted_traffic().value();
   prepared->run();
   const Traffic sent = most_sent(comm, before, counted_traffic().value());
-  const Cost cost = cost_of(c, model.structure, backend_of<T>(c));
+  const Cost cost = cost_of(c, model.structure, backend_of(c));
   EXPECT_EQ(cost.messages, sent.messages);
   EXPECT_NEAR(cost.bytes_sent, sent.bytes, 1e-3);  // of allreduces: fractions
 }
@@ -52,7 +52,7 @@ Case some_case(const Communicator& comm, std::int64_t n, std::int64_t m) {
 template <class T>
 void expect_formulas(std::int64_t n, std::int64_t m) {
   for_rank_counts([&](const Communicator& comm) {
-    for (const Reduction<T>& reduction : reductions<T>()) {
+    for (const Reduction& reduction : reductions()) {
       for (const Placement placement : {Placement::natural, Placement::replicated, Placement::sharded}) {
         for (const std::int64_t tile : {0, 7, 300}) {
           Case c = some_case(comm, n, m);
@@ -84,7 +84,7 @@ void use_lstm(Case& c) {
 // Every model that exchanges with every reduction.
 void expect_formulas_of_models(std::int64_t n, std::int64_t m, std::int64_t batch) {
   for_rank_counts([&](const Communicator& comm) {
-    for (const Model<float>& model : models<float>()) {
+    for (const Model& model : models()) {
       for (const Placement sequence : {Placement::replicated, Placement::sharded}) {
         if (sequence == Placement::sharded && n * batch < comm.size()) continue;  // refused by expand()
         for (const Placement placement : {Placement::natural, Placement::replicated}) {
@@ -99,7 +99,7 @@ void expect_formulas_of_models(std::int64_t n, std::int64_t m, std::int64_t batc
             expect_formula<float>(comm, c);
             continue;
           }
-          for (const Reduction<float>& reduction : reductions<float>()) {
+          for (const Reduction& reduction : reductions()) {
             SCOPED_TRACE(std::string(model.name) + " " + std::string(reduction.name));
             use_reduction(c, reduction, {.placement = placement, .chunk = 16, .node_size = 3});
             expect_formula<float>(comm, c);
@@ -135,7 +135,7 @@ TEST(Traffic, FormulasGiveTheNumbersOfTheDesign) {
   shape.keys = {{65536, true}};
   shape.heads = {1, 1, 64, 64};
   const double state = 512 * 66 * 4, maxima = 512 * 4, share = 7.0 / 8;
-  const auto bytes = [&](const char* name) { return cost_of(reduction_by_name<float>(name), shape).sent.bytes; };
+  const auto bytes = [&](const char* name) { return cost_of(reduction_by_name(name), shape).sent.bytes; };
   EXPECT_DOUBLE_EQ(shape.whole_state(), state);
   EXPECT_DOUBLE_EQ(bytes("packed"), 2 * share * state);
   EXPECT_DOUBLE_EQ(bytes("two_phase"), 3 * maxima + 2 * share * state);
@@ -148,7 +148,7 @@ TEST(Traffic, FormulasGiveTheNumbersOfTheDesign) {
   shape.options.node_size = 2;
   EXPECT_DOUBLE_EQ(bytes("hierarchical"), 2 * (1 - 2.0 / 8) * state);
   shape.ranks = 1;
-  for (const Reduction<float>& reduction : reductions<float>()) {
+  for (const Reduction& reduction : reductions()) {
     EXPECT_EQ(cost_of(reduction, shape).sent.bytes, 0) << reduction.name;
     EXPECT_EQ(cost_of(reduction, shape).sent.messages, 0) << reduction.name;
   }

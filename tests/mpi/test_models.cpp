@@ -49,7 +49,7 @@ Matrix<double> whole_output(const Case& c, const Communicator& comm) {
   const Matrix<double> queries = load_queries<double>(c, comm);
   const Threads threads(c.threads);
   const Problem<double> problem = {c, knowledge, queries.view(), comm, threads};
-  const auto prepared = model_by_name<double>(c.model).prepare(problem, backend_of<double>(c));
+  const auto prepared = model_by_name(c.model).prepare(problem, backend_of(c));
   prepared->run();
   prepared->run();  // a second run must not see the first one's state
   const Output<double> output = prepared->output();
@@ -70,8 +70,8 @@ TEST(KnowledgeModel, GivesTheSameOutputForEveryRankCountReductionKernelAndThread
     Matrix<double> expected;  // of one rank by the reference
     for_rank_counts([&, tokens = n, keys = m](const Communicator& comm) {
       Case c = attention_case(comm, tokens, keys);
-      for (const Kernel<double>& kernel : kernels<double>()) {
-        for (const Reduction<double>& reduction : reductions<double>()) {
+      for (const Kernel& kernel : kernels_of(Precision::f64)) {
+        for (const Reduction& reduction : reductions()) {
           for (c.threads = 1; c.threads <= 2; ++c.threads) {
             c.kernel = kernel.name;
             use_reduction(c, reduction);
@@ -90,7 +90,7 @@ TEST(KnowledgeModel, GivesTheSameOutputForEveryRankCountReductionKernelAndThread
 }
 
 // The case of a model of attention, with what it does not use unused.
-Case model_case(const Communicator& comm, const Model<double>& model, std::int64_t n, std::int64_t m) {
+Case model_case(const Communicator& comm, const Model& model, std::int64_t n, std::int64_t m) {
   Case c = attention_case(comm, n, m);
   c.model = model.name;
   c.projected = model.structure.projected;
@@ -138,7 +138,7 @@ std::string name_of_way(const Case& c) {
 // are uneven, and with chunks of 32 empty from the fourth rank on.
 TEST(EveryModel, IsItsFormulaAtEveryRankCountForSequencesOfUnequalLengths) {
   for_rank_counts([](const Communicator& comm) {
-    for (const Model<double>& model : models<double>()) {
+    for (const Model& model : models()) {
       if (model.structure.recurrent) continue;
       Case c = model_case(comm, model, 9, 70);
       make_unequal(c);
@@ -154,7 +154,7 @@ TEST(EveryModel, IsItsFormulaAtEveryRankCountForSequencesOfUnequalLengths) {
               expect_naive(c, comm);
               continue;
             }
-            for (const Reduction<double>& reduction : reductions<double>()) {
+            for (const Reduction& reduction : reductions()) {
               const bool tiles = placement == Placement::natural;
               use_reduction(c, reduction,
                             {.placement = placement, .overlap = tiles, .query_tile = tiles ? 5 : 0, .chunk = 32});
@@ -170,11 +170,11 @@ TEST(EveryModel, IsItsFormulaAtEveryRankCountForSequencesOfUnequalLengths) {
 
 TEST(EveryModel, IsItsFormulaWithFewerTokensOrVectorsThanRanks) {
   for_rank_counts([](const Communicator& comm) {
-    for (const Model<double>& model : models<double>()) {
+    for (const Model& model : models()) {
       if (model.structure.recurrent) continue;
       for (const auto& [n, m] : {std::pair<std::int64_t, std::int64_t>{1, 3}, {3, 1}}) {
         Case c = model_case(comm, model, n, m);
-        for (const Reduction<double>& reduction : reductions<double>()) {
+        for (const Reduction& reduction : reductions()) {
           c.options.placement = Placement::replicated;
           if (model.structure.attends()) use_reduction(c, reduction, {.placement = Placement::replicated, .chunk = 32});
           SCOPED_TRACE(name_of_way(c) + " n " + std::to_string(n));
@@ -188,12 +188,12 @@ TEST(EveryModel, IsItsFormulaWithFewerTokensOrVectorsThanRanks) {
 
 TEST(EveryModel, IsItsFormulaForEveryKernelAndNumberOfThreads) {
   const Communicator world = Communicator::world();
-  for (const Model<double>& model : models<double>()) {
+  for (const Model& model : models()) {
     if (!model.structure.attends()) continue;
     Case c = model_case(world, model, 70, 300);
     c.causal = model.structure.sees_sequence();
-    use_reduction(c, reduction_by_name<double>("two_phase"));
-    for (const Kernel<double>& kernel : kernels<double>()) {
+    use_reduction(c, reduction_by_name("two_phase"));
+    for (const Kernel& kernel : kernels_of(Precision::f64)) {
       for (c.threads = 1; c.threads <= 3; c.threads += 2) {
         c.kernel = kernel.name;
         SCOPED_TRACE(name_of_way(c) + " " + c.kernel);
@@ -207,7 +207,7 @@ TEST(EveryModel, IsItsFormulaForEveryKernelAndNumberOfThreads) {
 template <class T>
 void expect_same_bits() {
   const Communicator world = Communicator::world();
-  for (const Model<T>& model : models<T>()) {
+  for (const Model& model : models()) {
     if (!model.structure.attends()) continue;
     Case c;
     c.model = model.name;
@@ -219,14 +219,14 @@ void expect_same_bits() {
     c.heads = 4;
     c.kv_heads = 2;
     c.scale = 0.4;
-    use_reduction(c, reduction_by_name<T>("reproducible"), {.chunk = 16});
+    use_reduction(c, reduction_by_name("reproducible"), {.chunk = 16});
     const auto output = [&](const Communicator& comm, Case run) {
       run.ranks = comm.size();
       const KnowledgeShard<T> knowledge = load_knowledge<T>(run, comm);
       const Matrix<T> queries = load_queries<T>(run, comm);
       const Threads threads(run.threads);
       const Problem<T> problem = {run, knowledge, queries.view(), comm, threads};
-      const auto prepared = model.prepare(problem, backend_of<T>(run));
+      const auto prepared = model.prepare(problem, backend_of(run));
       prepared->run();
       const auto out = prepared->output();
       Matrix<Accumulator<T>> all(run.tokens(), run.d);
@@ -288,7 +288,7 @@ TEST(LstmModel, EveryRunStartsFromZero) {
     const Matrix<double> queries = load_queries<double>(c, comm);
     const Threads threads(1);
     const Problem<double> problem = {c, knowledge, queries.view(), comm, threads};
-    const auto prepared = model_by_name<double>("lstm").prepare(problem, {});
+    const auto prepared = model_by_name("lstm").prepare(problem, {});
     LstmOracle oracle;
     for (int run = 0; run < 2; ++run) {
       prepared->run();
@@ -313,9 +313,7 @@ TEST(LstmModel, ReadsTheKnowledge) {
 TEST(Cost, CountsWhatTheDesignSays) {
   Case c = attention_case(Communicator::world(), 10, 1001);
   c.ranks = 2;
-  const auto cost_of_case = [&c] {
-    return cost_of(c, model_by_name<double>(c.model).structure, backend_of<double>(c));
-  };
+  const auto cost_of_case = [&c] { return cost_of(c, model_by_name(c.model).structure, backend_of(c)); };
   const Cost attention = cost_of_case();
   EXPECT_EQ(attention.flops, 4.0 * 20 * 1001 * 24);
   EXPECT_EQ(attention.bytes_read, 2.0 * 501 * 12 * 8);

@@ -69,7 +69,7 @@ Verification verify(const Communicator& comm, Case c, const Data& data,
   const Matrix<T> queries = filled<T>({0, c.tokens()}, c.d, data.query);
   const Threads threads(1);
   const Problem<T> problem = {c, shard, queries.view(), comm, threads};
-  const auto prepared = model_by_name<T>(c.model).prepare(problem, backend_of<T>(c));
+  const auto prepared = model_by_name(c.model).prepare(problem, backend_of(c));
   prepared->run();
   const Output<Accumulator<T>> output = prepared->output();
   Matrix<Accumulator<T>> values(output.values.rows, output.values.cols);

@@ -13,6 +13,7 @@
 
 #include "comm/reduction.hpp"
 #include "core/random.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 #include "ranks.hpp"
 
@@ -77,7 +78,7 @@ template <class T>
 Matrix<Accumulator<T>> expected_output(const Whole<T>& problem) {
   const std::int64_t n = problem.queries.rows(), heads = problem.shape.heads, width = problem.shape.value_dim;
   Partial<Accumulator<T>> state(n, problem.shape);
-  kernel_by_name<T>("reference").compute(problem.input(), state.rows(), Threads(1));
+  kernel_by_name("reference").compute(problem.input(), state.rows(), Threads(1));
   Matrix<Accumulator<T>> output(n, heads * width);
   normalise<Accumulator<T>>(std::as_const(state).rows(), {output.data(), n * heads, width, width});
   return output;
@@ -85,7 +86,7 @@ Matrix<Accumulator<T>> expected_output(const Whole<T>& problem) {
 
 // This rank's part of a run of `reduction`: the whole output, NaN where the rank was given nothing.
 template <class T>
-Matrix<Accumulator<T>> run_once(const Communicator& comm, const Whole<T>& problem, const Reduction<T>& reduction,
+Matrix<Accumulator<T>> run_once(const Communicator& comm, const Whole<T>& problem, const Reduction& reduction,
                                 const char* kernel, int threads_a_rank, ReductionOptions options) {
   options.placement = reduction.placement(options.placement);
   const std::vector<RowRange> shards = problem.distribution(problem.keys.rows(), comm.size());
@@ -98,7 +99,7 @@ Matrix<Accumulator<T>> run_once(const Communicator& comm, const Whole<T>& proble
   }
   const AttentionInput<T> queries = {whole.queries, {}, {}, whole.shape, whole.scale};
   const Threads threads(threads_a_rank);
-  const ShardedAttention<T> attention = {comm, threads, kernel_by_name<T>(kernel), queries, {keys}, options};
+  const ShardedAttention<T> attention = {comm, threads, kernel_by_name(kernel), queries, {keys}, options};
   const auto prepared = reduction.prepare(attention);
   Matrix<Accumulator<T>> output(problem.queries.rows(), problem.shape.heads * problem.shape.value_dim);
   const auto nan = std::numeric_limits<Accumulator<T>>::quiet_NaN();
@@ -139,7 +140,7 @@ template <class T>
 void expect_everywhere(const Whole<T>& problem, double tolerance, const char* kernel = "reference") {
   const Matrix<Accumulator<T>> expected = expected_output(problem);
   for_rank_counts([&](const Communicator& comm) {
-    for (const Reduction<T>& reduction : reductions<T>()) {
+    for (const Reduction& reduction : reductions()) {
       for (const ReductionOptions& options : ways()) {
         SCOPED_TRACE(std::string(reduction.name) + " " + std::string(name_of(options.placement)) + " tile " +
                      std::to_string(options.query_tile) + (options.overlap ? " overlapped" : ""));
@@ -198,7 +199,7 @@ TEST(Reductions, HideKeysWhereverTheyTravel) {
 // The same bits for every number of ranks and threads, every placement and tile.
 template <class T>
 void expect_same_bits(const Whole<T>& problem) {
-  const auto& reduction = reduction_by_name<T>("reproducible");
+  const auto& reduction = reduction_by_name("reproducible");
   Matrix<Accumulator<T>> expected;
   const Communicator world = Communicator::world();
   {
@@ -228,12 +229,12 @@ TEST(Reproducible, RefusesShardsInsideAChunk) {
   Whole<float> problem = whole<float>(3, 100, {1, 1, 4, 4});
   problem.distribution = [](std::int64_t m, int ranks) { return shard_ranges(m, ranks, 1); };
   const Communicator world = Communicator::world();
-  EXPECT_THROW(run_once(world, problem, reduction_by_name<float>("reproducible"), "simd", 1, {.chunk = kChunk}), Error);
+  EXPECT_THROW(run_once(world, problem, reduction_by_name("reproducible"), "simd", 1, {.chunk = kChunk}), Error);
 }
 
 TEST(ReductionTable, RefusesAnUnknownNameWithTheKnownOnes) {
   try {
-    reduction_by_name<double>("packd");
+    reduction_by_name("packd");
     FAIL();
   } catch (const Error& e) {
     EXPECT_NE(std::string(e.what()).find("packd"), std::string::npos);

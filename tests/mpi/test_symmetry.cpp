@@ -17,7 +17,7 @@ namespace knowscale {
 namespace {
 
 Case symmetry_case(const Communicator& comm, const std::string& model, std::int64_t heads, std::int64_t kv_heads) {
-  const Structure& structure = model_by_name<double>(model).structure;
+  const Structure& structure = model_by_name(model).structure;
   Case c;
   c.model = model;
   c.projected = structure.projected;
@@ -47,11 +47,11 @@ bool all_passed(const std::vector<SymmetryCheck>& checks) {
 
 TEST(Symmetry, EveryModelOfAttentionKeepsItsGroupAndNoMore) {
   for_rank_counts([](const Communicator& comm) {
-    for (const Model<double>& model : models<double>()) {
+    for (const Model& model : models()) {
       if (!model.structure.heads) continue;
       for (const auto& [heads, kv_heads] : {std::pair{1, 1}, {4, 2}, {4, 4}, {4, 1}}) {
         const Case c = symmetry_case(comm, std::string(model.name), heads, kv_heads);
-        const auto checks = check_symmetries<double>(c, comm, Threads(1));
+        const auto checks = check_symmetries(c, comm, Threads(1));
         // One key/value head for several: the knowledge has the columns of a head alone.
         if (heads == 1 || kv_heads > 1 || !model.structure.reads_knowledge() || model.structure.projected) {
           EXPECT_EQ(find(checks, Symmetry::orthogonal).should_keep, heads == 1 && !model.structure.projected);
@@ -71,13 +71,13 @@ TEST(Symmetry, HoldsForEveryReductionPrecisionAndWhereTheSequenceIsSharded) {
   for_rank_counts([](const Communicator& comm) {
     for (const Precision precision : kPrecisions) {
       with_type_of(precision, [&]<class T>(T) {
-        for (const Reduction<T>& reduction : reductions<T>()) {
+        for (const Reduction& reduction : reductions()) {
           Case c = symmetry_case(comm, "equivariant", 2, 2);
           c.precision = precision;
           c.unequal = {4, 6};
           c.sequence = Placement::sharded;
           use_reduction(c, reduction, {.chunk = 8});
-          for (const SymmetryCheck& check : check_symmetries<T>(c, comm, Threads(1))) {
+          for (const SymmetryCheck& check : check_symmetries(c, comm, Threads(1))) {
             EXPECT_TRUE(check.passed()) << reduction.name << ' ' << name_of(precision) << ' ' << name_of(check.symmetry)
                                         << ' ' << check.error << " bound " << check.bound;
           }
@@ -92,7 +92,7 @@ TEST(Symmetry, ACausalMaskBreaksThePermutationOfTheSequenceAlone) {
     for (const char* model : {"self", "joint", "moment", "equivariant", "transformer"}) {
       Case c = symmetry_case(comm, model, 1, 1);
       c.causal = true;
-      const auto checks = check_symmetries<double>(c, comm, Threads(1));
+      const auto checks = check_symmetries(c, comm, Threads(1));
       EXPECT_FALSE(find(checks, Symmetry::sequence_permutation).should_keep);
       EXPECT_TRUE(all_passed(checks)) << model;
     }
@@ -101,7 +101,7 @@ TEST(Symmetry, ACausalMaskBreaksThePermutationOfTheSequenceAlone) {
 
 TEST(Symmetry, TheLstmBreaksWhatMovesItsInputsAndKeepsItsPartitions) {
   for_rank_counts([](const Communicator& comm) {
-    for (const SymmetryCheck& check : check_symmetries<double>(symmetry_case(comm, "lstm", 0, 0), comm, Threads(1))) {
+    for (const SymmetryCheck& check : check_symmetries(symmetry_case(comm, "lstm", 0, 0), comm, Threads(1))) {
       const bool partition = check.symmetry == Symmetry::ranks || check.symmetry == Symmetry::threads;
       EXPECT_EQ(check.should_keep, partition) << name_of(check.symmetry);
       EXPECT_TRUE(check.passed()) << name_of(check.symmetry) << ' ' << check.error;
@@ -141,16 +141,16 @@ struct Project {  // y W, W a shift of the axes plus the identity
 };
 
 template <class Mend>
-std::unique_ptr<PreparedModel<double>> prepare_changed(const Problem<double>& problem, const Backend<double>& backend) {
-  return std::make_unique<Changed<Mend>>(model_by_name<double>("knowledge").prepare(problem, backend));
+std::unique_ptr<PreparedModel<double>> prepare_changed(const Problem<double>& problem, const Backend& backend) {
+  return std::make_unique<Changed<Mend>>(model_by_name("knowledge").prepare(problem, backend));
 }
 
 TEST(Symmetry, AProjectionAddedToAModelIsSeen) {
   for_rank_counts([](const Communicator& comm) {
     const Case c = symmetry_case(comm, "knowledge", 1, 1);
-    Model<double> broken = model_by_name<double>("knowledge");
+    Model broken = model_by_name("knowledge");
     broken.prepare = prepare_changed<Project>;
-    const auto checks = check_symmetries<double>(c, comm, Threads(1), broken, backend_of<double>(c));
+    const auto checks = check_symmetries(c, comm, Threads(1), broken, backend_of(c));
     EXPECT_FALSE(find(checks, Symmetry::orthogonal).passed());
     EXPECT_FALSE(find(checks, Symmetry::orthogonal_by_head).passed());
     EXPECT_TRUE(find(checks, Symmetry::knowledge_permutation).passed());
@@ -158,24 +158,24 @@ TEST(Symmetry, AProjectionAddedToAModelIsSeen) {
 }
 
 // Scores of queries whose components went through a nonlinearity.
-void kernel_with_activation(const AttentionInput<double>& input, MatrixView<double> out, const Threads& threads) {
+double kernel_with_activation(const AttentionInput<double>& input, MatrixView<double> out, const Threads& threads) {
   Matrix<double> bent(input.queries.rows, input.queries.cols);
   for (std::int64_t i = 0; i < bent.rows(); ++i) {
     for (std::int64_t j = 0; j < bent.cols(); ++j) bent(i, j) = std::tanh(input.queries(i, j));
   }
   AttentionInput<double> changed = input;
   changed.queries = bent.view();
-  kernel_by_name<double>("reference").compute(changed, out, threads);
+  return kernel_by_name("reference").compute(changed, out, threads);
 }
 
 TEST(Symmetry, ANonlinearityInAScoreIsSeen) {
   for_rank_counts([](const Communicator& comm) {
     for (const char* name : {"knowledge", "self", "joint", "moment", "equivariant"}) {
       const Case c = symmetry_case(comm, name, 1, 1);
-      const Kernel<double> bent = {"reference", false, kernel_with_activation,
-                                   kernel_by_name<double>("reference").scratch_bytes};
-      const Backend<double> backend = {&bent, &reduction_by_name<double>("packed")};
-      const auto checks = check_symmetries<double>(c, comm, Threads(1), model_by_name<double>(name), backend);
+      Kernel bent = kernel_by_name("reference");
+      bent.compute = kernel_with_activation;
+      const Backend backend = {&bent, &reduction_by_name("packed")};
+      const auto checks = check_symmetries(c, comm, Threads(1), model_by_name(name), backend);
       EXPECT_FALSE(find(checks, Symmetry::orthogonal).passed()) << name;
     }
   });
@@ -185,9 +185,9 @@ TEST(Symmetry, ANonlinearityInAScoreIsSeen) {
 TEST(Symmetry, AnEquivariantControlIsSeen) {
   const Communicator world = Communicator::world();
   const Case c = symmetry_case(world, "transformer", 1, 1);
-  Model<double> broken = model_by_name<double>("transformer");
-  broken.prepare = model_by_name<double>("knowledge").prepare;
-  const auto checks = check_symmetries<double>(c, world, Threads(1), broken, backend_of<double>(c));
+  Model broken = model_by_name("transformer");
+  broken.prepare = model_by_name("knowledge").prepare;
+  const auto checks = check_symmetries(c, world, Threads(1), broken, backend_of(c));
   EXPECT_FALSE(find(checks, Symmetry::orthogonal).passed());
 }
 
@@ -197,7 +197,7 @@ TEST(Symmetry, TheCaseThatACampaignChecksIsSmallAndStillItsOwn) {
   c.m = 100000;
   c.knowledge = "file.h5";
   c.batch = 64;
-  use_reduction(c, reduction_by_name<double>("reproducible"));
+  use_reduction(c, reduction_by_name("reproducible"));
   const Case small = small_for_symmetries(c);
   EXPECT_EQ(small.knowledge, "gaussian");
   EXPECT_LE(small.m, 40);
@@ -206,7 +206,7 @@ TEST(Symmetry, TheCaseThatACampaignChecksIsSmallAndStillItsOwn) {
   EXPECT_EQ(small.heads, 4);
   EXPECT_EQ(small.reduction, "reproducible");
   const Communicator world = Communicator::world();
-  EXPECT_TRUE(all_passed(check_symmetries<double>(small, world, Threads(1))));
+  EXPECT_TRUE(all_passed(check_symmetries(small, world, Threads(1))));
 }
 
 TEST(Symmetry, ACheckFailsOnTheWrongSide) {
@@ -237,7 +237,7 @@ TEST(Symmetry, SmallThingsAreNotCalledWrong) {
   for_rank_counts({1, 3}, [](const Communicator& comm) {
     for (const Precision precision : {Precision::f32, Precision::f64}) {
       with_type_of(precision, [&]<class T>(T) {
-        for (const Model<T>& model : models<T>()) {
+        for (const Model& model : models()) {
           for (const std::int64_t d : {1, 2, 24}) {
             Case c = symmetry_case(comm, std::string(model.name), model.structure.heads ? 1 : 0,
                                    model.structure.heads ? 1 : 0);
@@ -248,7 +248,7 @@ TEST(Symmetry, SmallThingsAreNotCalledWrong) {
               c.hidden = model.structure.recurrent ? hidden : 0;
               for (const double scale : {1e-6, .25}) {
                 c.scale = scale;
-                for (const SymmetryCheck& check : check_symmetries<T>(c, comm, Threads(1))) {
+                for (const SymmetryCheck& check : check_symmetries(c, comm, Threads(1))) {
                   EXPECT_TRUE(check.passed())
                       << model.name << " d " << d << " hidden " << c.hidden << " scale " << scale << ' '
                       << name_of(check.symmetry) << ' ' << name_of(precision) << ' ' << check.error << " bound "

@@ -34,7 +34,7 @@ TEST(Choose, TakesTheReductionWhoseExchangeShouldBeShortest) {
   for (const auto& [latency, bandwidth] : {std::pair{1e-6, 1e10}, {1e-3, 1e12}, {1e-9, 1e8}}) {
     const Ceilings ceilings = machine(latency, bandwidth, 0);
     const Choice choice = choose(some_case("auto"), ceilings);
-    for (const Reduction<float>& reduction : reductions<float>()) {
+    for (const Reduction& reduction : reductions()) {
       const Choice other = choose(some_case(std::string(reduction.name).c_str()), ceilings);
       EXPECT_LE(choice.exchange_seconds, other.exchange_seconds) << reduction.name;
       if (choice.c.reduction == reduction.name) {

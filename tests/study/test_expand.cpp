@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.hpp"
+#include "kernels/engine.hpp"
 #include "models/cost.hpp"
 #include "study/plan.hpp"
 
@@ -78,10 +79,24 @@ TEST(Expand, WhatAModelDoesNotUseDoesNotMultiplyItsCases) {
 }
 
 // An LSTM runs on the host or on the device, one way each.
+double only_in_f32(const AttentionInput<float>&, MatrixView<float>, const Threads&) { return 0; }
+const Engine& with_devices() {
+  static const Devices devices = {};
+  static const Engine engine = {.name = "with devices", .devices = &devices};
+  return engine;
+}
+
 // As if this build had kernels of devices, and this machine a device.
 void add_devices(ExpansionContext& c) {
   c.names.without_devices.reset();
-  for (const char* name : {"cublas", "cuda"}) c.names.kernels.push_back({name, false, {Precision::f32}, true});
+  for (const char* name : {"cublas", "cuda"}) {
+    Kernel kernel = kernel_by_name("reference");
+    kernel.name = name;
+    kernel.compute = only_in_f32;
+    kernel.widest_head = std::string_view(name) == "cuda" ? 256 : 0;
+    kernel.engine = with_devices;
+    c.names.kernels.push_back(kernel);
+  }
 }
 
 TEST(Expand, SaysWhyThereAreNoKernelsOfDevices) {
@@ -141,7 +156,6 @@ TEST(Expand, HeadsWiderThanTheFusedKernelsAreRefused) {
 
 TEST(Expand, TellsKernelsOfDevicesFromOthersForAnLstm) {
   ExpansionContext c = context();
-  for (KernelTraits& kernel : c.names.kernels) kernel.precisions = {Precision::f32, Precision::f64};
   add_devices(c);
   Study s = study();
   s["model"] = {"lstm"};
@@ -208,7 +222,7 @@ TEST(Expand, ListsThatAModelDoesNotUseCostNothing) {
 // The count is what expansion comes to, for every model at once.
 TEST(Expand, CountsWhatItMakes) {
   Study s = study();
-  for (const ModelTraits& model : known_names().models) s["model"].push_back(model.name);
+  for (const Model& model : known_names().models) s["model"].emplace_back(std::string(model.name));
   s["kernel"] = {"reference", "simd"};
   s["reduction"] = {"packed", "ring", "reproducible", "hierarchical"};
   s["knowledge"] = {"gaussian", "sphere", "set.h5"};
@@ -591,7 +605,7 @@ TEST(Expand, ACaseKnowsWhetherItsFileHasValues) {
     const Case one = cases_of(s, c)[0];
     EXPECT_EQ(one.has_separate_values(), has_values);
     bytes[has_values ? 1 : 0] =
-        cost_of(one, model_by_name<float>("knowledge").structure, backend_of<float>(one)).bytes_read;
+        cost_of(one, model_by_name("knowledge").structure, backend_of(one)).bytes_read;
   }
   EXPECT_EQ(bytes[1], 2 * bytes[0]);
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "comm/reductions/agree_on_maxima.hpp"
 
+#include "kernels/partial.hpp"
+
 namespace knowscale {
 
 template <class A>

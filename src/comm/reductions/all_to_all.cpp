@@ -39,10 +39,7 @@ class AllToAll : public StateMerge<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  return prepare_in_tiles<T, AllToAll>(attention);
-}
+constinit const ByPrecision<PrepareAttention> prepare = prepared_in_tiles<AllToAll>();
 
 ReductionCost cost(const ReductionShape& shape) {
   const double others = shape.ranks - 1;
@@ -57,10 +54,5 @@ ReductionCost cost(const ReductionShape& shape) {
   cost.merged_bytes = others * static_cast<double>(most) * shape.row_bytes();
   return cost;
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::all_to_all

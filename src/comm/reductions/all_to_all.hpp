@@ -9,8 +9,7 @@
 
 namespace knowscale::all_to_all {
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
+extern const ByPrecision<PrepareAttention> prepare;
 
 // (p - 1) / p S bytes in p - 1 messages; the rank that owns least sends most.
 ReductionCost cost(const ReductionShape& shape);

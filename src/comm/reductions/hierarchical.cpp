@@ -81,10 +81,7 @@ class Hierarchical : public StateMerge<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  return prepare_in_tiles<T, Hierarchical>(attention);
-}
+constinit const ByPrecision<PrepareAttention> prepare = prepared_in_tiles<Hierarchical>();
 
 ReductionCost cost(const ReductionShape& shape) {
   return sum_over_tiles(shape, Placement::replicated, [](const ReductionShape& tile) {
@@ -104,10 +101,5 @@ ReductionCost cost(const ReductionShape& shape) {
     return cost;
   });
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::hierarchical

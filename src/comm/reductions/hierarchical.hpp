@@ -10,8 +10,7 @@
 
 namespace knowscale::hierarchical {
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
+extern const ByPrecision<PrepareAttention> prepare;
 
 // Between nodes, an allreduce of S bytes by the leaders; nothing is sent within one.
 ReductionCost cost(const ReductionShape& shape);

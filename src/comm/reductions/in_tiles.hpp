@@ -138,6 +138,7 @@ class InTiles : public PreparedAttention<T> {
     slot.tile = nullptr;
     slot.done = 0;
     phases.compute += now() - start;
+    phases.copied += slot.merge->take_copied();
   }
 
   ShardedAttention<T> attention_;
@@ -147,10 +148,15 @@ class InTiles : public PreparedAttention<T> {
   std::vector<Slot> slots_;
 };
 
-// prepare() of the table.
 template <class T, template <class> class Merge>
 std::unique_ptr<PreparedAttention<T>> prepare_in_tiles(const ShardedAttention<T>& attention) {
   return std::make_unique<InTiles<T, Merge<T>>>(attention);
+}
+
+// prepare of the table.
+template <template <class> class Merge>
+constexpr ByPrecision<PrepareAttention> prepared_in_tiles() {
+  return by_precision<PrepareAttention>([]<class T>() { return prepare_in_tiles<T, Merge>; });
 }
 
 }  // namespace knowscale

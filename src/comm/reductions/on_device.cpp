@@ -3,9 +3,9 @@
 
 #include "comm/device_collectives.hpp"
 #include "comm/reductions/in_tiles.hpp"
-#include "kernels/cuda/device_states.hpp"
+#include "kernels/engine.hpp"
 
-namespace knowscale {
+namespace knowscale::on_device {
 namespace {
 
 template <class T, Placement Natural>
@@ -16,11 +16,11 @@ class OnDevice : public StateMerge<T> {
 
   OnDevice(const ShardedAttention<T>& attention, std::int64_t rows)
       : StateMerge<T>(attention, rows),
-        states_(cuda::device_states(attention.kernel, rows, attention.input.shape.value_dim)),
+        states_(attention.kernel.engine().states(attention.input, attention.kernel.method, rows)),
         collectives_(device_collectives(attention.comm, attention.options.transport, states_->stream())) {}
 
   void compute(const AttentionInput<T>& queries, std::int64_t first_row) override {
-    states_->attend(queries, this->sources_, first_row);
+    this->copied_ += states_->attend(queries, this->sources_, first_row);
   }
 
   Exchange merge(std::span<const RowRange> of_rank) override {
@@ -37,14 +37,14 @@ class OnDevice : public StateMerge<T> {
       }
     }
     merged_ = this->state_.slice_rows({0, merged.rows});
-    states_->to_host(merged, merged_);
+    this->copied_ += states_->to_host(merged, merged_);
     co_return;
   }
 
   MatrixView<const float> merged() const override { return merged_; }
 
  private:
-  std::unique_ptr<cuda::DeviceStates<T>> states_;
+  std::unique_ptr<DeviceStates<T>> states_;
   std::unique_ptr<DeviceCollectives> collectives_;
   MatrixView<float> merged_;
 };
@@ -54,22 +54,20 @@ using Replicated = OnDevice<T, Placement::replicated>;
 template <class T>
 using Sharded = OnDevice<T, Placement::sharded>;
 
-}  // namespace
-
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare_on_device(const ShardedAttention<T>& attention, Placement natural) {
-  if constexpr (std::is_same_v<Accumulator<T>, float>) {
-    require(attention.kernel.on_device, ExitStatus::usage, "states of a kernel of the host are not merged on devices");
-    if (natural == Placement::sharded) return prepare_in_tiles<T, Sharded>(attention);
-    return prepare_in_tiles<T, Replicated>(attention);
-  } else {
-    throw Error(ExitStatus::usage, "devices have no kernels of f64");
-  }
+template <class T, template <class> class Merge>
+std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
+  require(attention.kernel.on_device(), ExitStatus::usage, "states of a kernel of the host are not merged on devices");
+  return prepare_in_tiles<T, Merge>(attention);
 }
 
-template std::unique_ptr<PreparedAttention<float>> prepare_on_device(const ShardedAttention<float>&, Placement);
-template std::unique_ptr<PreparedAttention<double>> prepare_on_device(const ShardedAttention<double>&, Placement);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare_on_device(const ShardedAttention<Bf16>&, Placement);
-template std::unique_ptr<PreparedAttention<F16>> prepare_on_device(const ShardedAttention<F16>&, Placement);
+template <template <class> class Merge>
+constexpr ByPrecision<PrepareAttention> prepared() {
+  return by_precision<PrepareAttention>([]<class T>() { return prepare<T, Merge>; }, Numbers<float, Bf16, F16>());
+}
 
-}  // namespace knowscale
+}  // namespace
+
+constinit const ByPrecision<PrepareAttention> replicated = prepared<Replicated>();
+constinit const ByPrecision<PrepareAttention> sharded = prepared<Sharded>();
+
+}  // namespace knowscale::on_device

@@ -3,14 +3,12 @@
 // rescaled, summed, all in device memory; only what this rank ends with comes to the host.
 #pragma once
 
-#include <memory>
-
 #include "comm/reduction.hpp"
 
-namespace knowscale {
+namespace knowscale::on_device {
 
-// natural: where the sums land. Collective. Throws CollectiveError(resource) as device_collectives().
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare_on_device(const ShardedAttention<T>& attention, Placement natural);
+// By where the sums land. Kernels of devices have no f64. Collective. Throws CollectiveError(resource) as
+// device_collectives().
+extern const ByPrecision<PrepareAttention> replicated, sharded;
 
-}  // namespace knowscale
+}  // namespace knowscale::on_device

@@ -6,6 +6,7 @@
 #include "comm/channel.hpp"
 #include "comm/clock.hpp"
 #include "comm/reduction.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -31,7 +32,8 @@ class OwnQueries : public PreparedAttention<T> {
   std::int64_t rows_of(RowRange queries) const { return queries.size() * attention_.input.shape.heads; }
   std::int64_t width() const { return attention_.input.shape.value_dim + 2; }
 
-  // Runs compute() beside the messages of under_way, or after them where nothing is overlapped.
+  // Runs compute(), which returns its seconds of copies, beside the messages of under_way, or after them where nothing
+  // is overlapped.
   template <class Compute>
   void beside(Requests& under_way, Phases& phases, const Compute& compute) {
     const bool travelling = attention_.options.overlap && !under_way.complete();
@@ -41,7 +43,7 @@ class OwnQueries : public PreparedAttention<T> {
       if (arrived == 0 && under_way.complete()) arrived = now();
     });
     const double start = now();
-    compute();
+    phases.copied += compute();
     const double end = now();
     phases.compute += end - start;
     if (travelling) phases.hidden += (arrived == 0 ? end : arrived) - start;
@@ -61,5 +63,16 @@ class OwnQueries : public PreparedAttention<T> {
   RowRange own_;     // queries
   Matrix<A> state_;  // theirs
 };
+
+template <class T, template <class> class Ring>
+std::unique_ptr<PreparedAttention<T>> prepare_ring(const ShardedAttention<T>& attention) {
+  return std::make_unique<Ring<T>>(attention);
+}
+
+// prepare of the table.
+template <template <class> class Ring>
+constexpr ByPrecision<PrepareAttention> prepared_ring() {
+  return by_precision<PrepareAttention>([]<class T>() { return prepare_ring<T, Ring>; });
+}
 
 }  // namespace knowscale

@@ -26,10 +26,7 @@ class Packed : public StateMerge<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  return prepare_in_tiles<T, Packed>(attention);
-}
+constinit const ByPrecision<PrepareAttention> prepare = prepared_in_tiles<Packed>();
 
 ReductionCost cost(const ReductionShape& shape) {
   return sum_over_tiles(shape, Placement::replicated, [](const ReductionShape& tile) {
@@ -42,10 +39,5 @@ ReductionCost cost(const ReductionShape& shape) {
     return cost;
   });
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::packed

@@ -8,8 +8,7 @@
 
 namespace knowscale::packed {
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
+extern const ByPrecision<PrepareAttention> prepare;
 
 // One allreduce of S bytes.
 ReductionCost cost(const ReductionShape& shape);

@@ -63,13 +63,16 @@ class ReduceScatter : public StateMerge<T> {
   MatrixView<A> merged_;
 };
 
-}  // namespace
-
 template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  if (attention.options.transport != Transport::host) return prepare_on_device(attention, Placement::sharded);
+std::unique_ptr<PreparedAttention<T>> prepare_where_states_are(const ShardedAttention<T>& attention) {
+  if (attention.options.transport != Transport::host) return on_device::sharded(attention);
   return prepare_in_tiles<T, ReduceScatter>(attention);
 }
+
+}  // namespace
+
+constinit const ByPrecision<PrepareAttention> prepare =
+    by_precision<PrepareAttention>([]<class T>() { return prepare_where_states_are<T>; });
 
 ReductionCost cost(const ReductionShape& shape) {
   ReductionCost sum = sum_over_tiles(shape, Placement::sharded, [](const ReductionShape& tile) {
@@ -85,10 +88,5 @@ ReductionCost cost(const ReductionShape& shape) {
   if (shape.ranks > 1) sum.sent.bytes += shared_out_traffic(shape.queries, shape.row_bytes(), shape.ranks).bytes;
   return sum;
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::reduce_scatter

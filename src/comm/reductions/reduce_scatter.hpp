@@ -12,8 +12,7 @@
 
 namespace knowscale::reduce_scatter {
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
+extern const ByPrecision<PrepareAttention> prepare;
 
 // An allreduce of n h w bytes, then (p - 1) / p S bytes in p - 1 messages.
 ReductionCost cost(const ReductionShape& shape);

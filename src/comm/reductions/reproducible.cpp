@@ -88,7 +88,7 @@ class Reproducible : public StateMerge<T> {
     some.mask.first_query += queries.begin;
     const MatrixView<A> state =
         of_tile(nodes_[source].at(chunk)).slice_rows({queries.begin * heads, queries.end * heads});
-    attend<T>(this->attention_.kernel, some, {&part, 1}, state, serial_);
+    this->copied_ += attend<T>(this->attention_.kernel, some, {&part, 1}, state, serial_);
   }
 
   void merge_into(Nodes& nodes, std::int64_t left, std::int64_t right) {
@@ -182,10 +182,7 @@ class Reproducible : public StateMerge<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  return prepare_in_tiles<T, Reproducible>(attention);
-}
+constinit const ByPrecision<PrepareAttention> prepare = prepared_in_tiles<Reproducible>();
 
 ReductionCost cost(const ReductionShape& shape) {
   std::vector<double> sends(static_cast<std::size_t>(shape.ranks), 0);
@@ -229,10 +226,5 @@ ReductionCost cost(const ReductionShape& shape) {
       },
       kQueryGroup);
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::reproducible

@@ -16,8 +16,7 @@
 
 namespace knowscale::reproducible {
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
+extern const ByPrecision<PrepareAttention> prepare;
 
 // Counted on the tree itself: a rank sends the states of its right halves, and its part of the broadcast.
 ReductionCost cost(const ReductionShape& shape);

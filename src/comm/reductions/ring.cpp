@@ -46,7 +46,7 @@ class Ring : public OwnQueries<T> {
       Requests under_way;
       for (std::size_t i = 0; i < next.size(); ++i) pass_on(places_[i], visitors[i], next[i], under_way);
       const MatrixView<A> state = step == 0 ? this->state_.view() : part_.view();
-      this->beside(under_way, phases, [&] { attend_to(visitors, state); });
+      this->beside(under_way, phases, [&] { return attend_to(visitors, state); });
       if (step > 0) merge<A>(this->state_.view(), state, this->attention_.threads);
       under_way.wait();
       visitors = next;
@@ -101,11 +101,11 @@ class Ring : public OwnQueries<T> {
   }
 
   // Own queries against the visiting shards.
-  void attend_to(const Visitors& visitors, MatrixView<A> state) {
+  double attend_to(const Visitors& visitors, MatrixView<A> state) {
     AttentionInput<T> input = this->attention_.input;
     input.queries = input.queries.slice_rows(this->own_);
     input.mask.first_query += this->own_.begin;
-    attend<T>(this->attention_.kernel, input, visitors, state, this->attention_.threads);
+    return attend<T>(this->attention_.kernel, input, visitors, state, this->attention_.threads);
   }
 
   Matrix<A> part_;              // of the visiting shards
@@ -114,10 +114,7 @@ class Ring : public OwnQueries<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  return std::make_unique<Ring<T>>(attention);
-}
+constinit const ByPrecision<PrepareAttention> prepare = prepared_ring<Ring>();
 
 ReductionCost cost(const ReductionShape& shape) {
   const double others = shape.ranks - 1;
@@ -138,10 +135,5 @@ ReductionCost cost(const ReductionShape& shape) {
   cost.merged_bytes = others * states;
   return cost;
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::ring

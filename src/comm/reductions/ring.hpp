@@ -9,8 +9,7 @@
 
 namespace knowscale::ring {
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
+extern const ByPrecision<PrepareAttention> prepare;
 
 // p - 1 messages of shards; the rank whose successor holds the smallest shard sends most.
 ReductionCost cost(const ReductionShape& shape);

@@ -28,7 +28,7 @@ class RingQ : public OwnQueries<T> {
     Phases phases;
     MatrixView<const T> visitors = this->attention_.input.queries.slice_rows(this->own_);
     Requests queries = pass_queries(visitors, 1), states;
-    this->beside(queries, phases, [&] { attend(visitors, this->own_, this->state_.view()); });
+    this->beside(queries, phases, [&] { return attend(visitors, this->own_, this->state_.view()); });
     for (int step = 1; step < this->size(); ++step) {
       queries.wait();
       visitors = place_for(step);
@@ -37,7 +37,7 @@ class RingQ : public OwnQueries<T> {
       const MatrixView<A> state = parts_[static_cast<std::size_t>(step % 2)].view().slice_rows({0, this->rows_of(of)});
       if (step > 1) receive_state(states, of);
       states.add(std::move(queries));
-      this->beside(states, phases, [&] { attend(visitors, of, state); });
+      this->beside(states, phases, [&] { return attend(visitors, of, state); });
       states.wait();
       if (step > 1) merge_arrived(state);
       states = this->channel_.template send<A>(state, this->next(), Tag::second);
@@ -65,11 +65,11 @@ class RingQ : public OwnQueries<T> {
     return requests;
   }
 
-  void attend(MatrixView<const T> queries, RowRange of, MatrixView<A> state) {
+  double attend(MatrixView<const T> queries, RowRange of, MatrixView<A> state) {
     AttentionInput<T> input = this->attention_.input;
     input.queries = queries;
     input.mask.first_query += of.begin;
-    knowscale::attend<T>(this->attention_.kernel, input, sources_, state, this->attention_.threads);
+    return knowscale::attend<T>(this->attention_.kernel, input, sources_, state, this->attention_.threads);
   }
 
   void receive_state(Requests& states, RowRange of) {
@@ -88,10 +88,7 @@ class RingQ : public OwnQueries<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  return std::make_unique<RingQ<T>>(attention);
-}
+constinit const ByPrecision<PrepareAttention> prepare = prepared_ring<RingQ>();
 
 ReductionCost cost(const ReductionShape& shape) {
   const int p = shape.ranks;
@@ -111,10 +108,5 @@ ReductionCost cost(const ReductionShape& shape) {
   cost.merged_bytes = others * size_of(0) * shape.row_bytes();
   return cost;
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::ring_q

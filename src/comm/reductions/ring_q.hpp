@@ -10,8 +10,7 @@
 
 namespace knowscale::ring_q {
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
+extern const ByPrecision<PrepareAttention> prepare;
 
 // p - 1 messages of queries and p - 1 of states.
 ReductionCost cost(const ReductionShape& shape);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "comm/reductions/row_merge.hpp"
 
-#include "kernels/attention.hpp"
+#include "kernels/partial.hpp"
 
 namespace knowscale {
 namespace {

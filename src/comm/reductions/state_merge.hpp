@@ -4,12 +4,14 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <span>
 #include <vector>
 
 #include "comm/channel.hpp"
 #include "comm/reduction.hpp"
+#include "kernels/partial.hpp"
 
 namespace knowscale {
 
@@ -29,8 +31,8 @@ class StateMerge {
   // This rank's state of some of the tile's queries: those whose rows of the tile's state begin at `first_row`.
   virtual void compute(const AttentionInput<T>& queries, std::int64_t first_row) {
     const std::int64_t rows = queries.queries.rows * queries.shape.heads;
-    attend<T>(attention_.kernel, queries, sources_, state_.slice_rows({first_row, first_row + rows}),
-              attention_.threads);
+    copied_ += attend<T>(attention_.kernel, queries, sources_, state_.slice_rows({first_row, first_row + rows}),
+                         attention_.threads);
   }
 
   // Merges what the ranks computed. Collective. of_rank: the rows that each rank ends with, where results land sharded.
@@ -38,6 +40,9 @@ class StateMerge {
 
   // Once merged: all rows of the tile, or this rank's own.
   virtual MatrixView<const A> merged() const { return state_; }
+
+  // Seconds of copies between host and device since this was last called.
+  double take_copied() { return copied_.exchange(0); }
 
  protected:
   // For tiles of at most `rows` rows of state. Collective.
@@ -58,6 +63,7 @@ class StateMerge {
   Matrix<A> own_;
   MatrixView<A> memory_;  // where states are computed: own_, unless the derived class has better
   MatrixView<A> state_;   // of the present tile
+  std::atomic<double> copied_ = 0;
 };
 
 }  // namespace knowscale

@@ -40,10 +40,7 @@ class Tree : public StateMerge<T> {
 
 }  // namespace
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  return prepare_in_tiles<T, Tree>(attention);
-}
+constinit const ByPrecision<PrepareAttention> prepare = prepared_in_tiles<Tree>();
 
 ReductionCost cost(const ReductionShape& shape) {
   return sum_over_tiles(shape, Placement::replicated, [](const ReductionShape& tile) {
@@ -57,10 +54,5 @@ ReductionCost cost(const ReductionShape& shape) {
     return cost;
   });
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::tree

@@ -9,8 +9,7 @@
 
 namespace knowscale::tree {
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
+extern const ByPrecision<PrepareAttention> prepare;
 
 // Rank 0 sends most, S bytes to each of its ceil(log2 p) children; the longest chain goes up and down.
 ReductionCost cost(const ReductionShape& shape);

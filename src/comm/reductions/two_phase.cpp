@@ -33,13 +33,16 @@ class TwoPhase : public StateMerge<T> {
   std::vector<A> maxima_;
 };
 
-}  // namespace
-
 template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention) {
-  if (attention.options.transport != Transport::host) return prepare_on_device(attention, Placement::replicated);
+std::unique_ptr<PreparedAttention<T>> prepare_where_states_are(const ShardedAttention<T>& attention) {
+  if (attention.options.transport != Transport::host) return on_device::replicated(attention);
   return prepare_in_tiles<T, TwoPhase>(attention);
 }
+
+}  // namespace
+
+constinit const ByPrecision<PrepareAttention> prepare =
+    by_precision<PrepareAttention>([]<class T>() { return prepare_where_states_are<T>; });
 
 ReductionCost cost(const ReductionShape& shape) {
   return sum_over_tiles(shape, Placement::replicated, [](const ReductionShape& tile) {
@@ -53,10 +56,5 @@ ReductionCost cost(const ReductionShape& shape) {
     return cost;
   });
 }
-
-template std::unique_ptr<PreparedAttention<float>> prepare(const ShardedAttention<float>&);
-template std::unique_ptr<PreparedAttention<double>> prepare(const ShardedAttention<double>&);
-template std::unique_ptr<PreparedAttention<Bf16>> prepare(const ShardedAttention<Bf16>&);
-template std::unique_ptr<PreparedAttention<F16>> prepare(const ShardedAttention<F16>&);
 
 }  // namespace knowscale::two_phase

@@ -12,8 +12,7 @@
 
 namespace knowscale::two_phase {
 
-template <class T>
-std::unique_ptr<PreparedAttention<T>> prepare(const ShardedAttention<T>& attention);
+extern const ByPrecision<PrepareAttention> prepare;
 
 // An allreduce of n h w bytes, then one of S bytes.
 ReductionCost cost(const ReductionShape& shape);

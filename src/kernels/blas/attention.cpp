@@ -13,6 +13,7 @@
 
 #include "kernels/blas/gemm.hpp"
 #include "kernels/blas/softmax.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale::blas {
@@ -61,10 +62,8 @@ MatrixView<T> rows_of(MatrixView<T> state, RowRange tile, std::int64_t heads, st
   return {state.row(tile.begin * heads + head), tile.size(), state.cols, state.stride * heads};
 }
 
-}  // namespace
-
 template <class T>
-void compute(const AttentionInput<T>& input, MatrixView<T> out, const Threads& threads) {
+double compute_in_tiles(const AttentionInput<T>& input, MatrixView<T> out, const Threads& threads) {
   const std::int64_t heads = input.shape.heads, keys = input.keys.rows;
   // Tiles of equal size, enough of them that every thread has one where the queries suffice.
   const std::int64_t query_tile = input.tiles.queries > 0 ? input.tiles.queries : kQueryTile;
@@ -83,17 +82,18 @@ void compute(const AttentionInput<T>& input, MatrixView<T> out, const Threads& t
     threads.poll();
   });
   for (const Partial<T>& other : others) merge<T>(out, other.rows());
+  return 0;
 }
 
-template <class T>
-std::int64_t scratch_bytes(const HeadShape& shape, int threads) {
+}  // namespace
+
+// BLAS has no 16-bit numbers.
+constinit const ByPrecision<ComputeState> compute =
+    by_precision<ComputeState>([]<class T>() { return compute_in_tiles<T>; }, Numbers<float, double>());
+
+std::int64_t scratch_bytes(Precision precision, const HeadShape& shape, int threads) {
   const std::int64_t tile = kQueryTile * kKeyBlock, split_state = kQueryTile * shape.heads * (shape.value_dim + 2);
-  return threads * (tile + split_state) * static_cast<std::int64_t>(sizeof(T));
+  return threads * (tile + split_state) * static_cast<std::int64_t>(bytes_of(precision));
 }
-
-template void compute(const AttentionInput<float>&, MatrixView<float>, const Threads&);
-template void compute(const AttentionInput<double>&, MatrixView<double>, const Threads&);
-template std::int64_t scratch_bytes<float>(const HeadShape&, int);
-template std::int64_t scratch_bytes<double>(const HeadShape&, int);
 
 }  // namespace knowscale::blas

@@ -3,14 +3,12 @@
 // Rabe & Staats 2021; Dao et al. 2022). Memory is O(tile): the n x m scores never exist.
 #pragma once
 
-#include "kernels/attention.hpp"
+#include "kernels/kernel.hpp"
 
 namespace knowscale::blas {
 
-template <class T>
-void compute(const AttentionInput<T>& input, MatrixView<T> out, const Threads& threads);
+extern const ByPrecision<ComputeState> compute;
 
-template <class T>
-std::int64_t scratch_bytes(const HeadShape& shape, int threads);
+std::int64_t scratch_bytes(Precision precision, const HeadShape& shape, int threads);
 
 }  // namespace knowscale::blas

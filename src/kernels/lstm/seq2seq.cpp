@@ -70,17 +70,14 @@ class OnHost : public Seq2Seq<T> {
   LstmState<T> batch_state_;  // of all
 };
 
-}  // namespace
-
 template <class T>
-std::unique_ptr<Seq2Seq<T>> seq2seq_on_host(const Seq2SeqWeights<T>& weights, const Seq2SeqSizes& sizes,
-                                            const Threads& threads) {
+std::unique_ptr<Seq2Seq<T>> make(const Seq2SeqWeights<T>& weights, const Seq2SeqSizes& sizes, const Threads& threads) {
   return std::make_unique<OnHost<T>>(weights, sizes, threads);
 }
 
-template std::unique_ptr<Seq2Seq<float>> seq2seq_on_host(const Seq2SeqWeights<float>&, const Seq2SeqSizes&,
-                                                         const Threads&);
-template std::unique_ptr<Seq2Seq<double>> seq2seq_on_host(const Seq2SeqWeights<double>&, const Seq2SeqSizes&,
-                                                          const Threads&);
+}  // namespace
+
+constinit const ByPrecision<MakeSeq2Seq> seq2seq_on_host =
+    by_precision<MakeSeq2Seq>([]<class T>() { return make<T>; }, Numbers<float, double>());
 
 }  // namespace knowscale

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// An encoder-decoder LSTM on one rank: what of it computes, on the host or on a device
-// (kernels/cuda/lstm_from_host.hpp). Matrices are the host's. The encoder's state stays where it computes until it is
-// asked for.
+// An encoder-decoder LSTM on one rank: what of it computes, on the host or on a device. Matrices are the host's. The
+// encoder's state stays where it computes until it is asked for.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
+#include "core/by_precision.hpp"
 #include "core/matrix.hpp"
 #include "kernels/lstm/weights.hpp"
 
@@ -37,6 +38,12 @@ class Seq2Seq {
   // one after the other as in kernels/lstm/lstm.hpp, of which `active` tells) and overwrites them with as many that the
   // decoder writes. An input narrower than a row of the knowledge is followed by zeros.
   virtual void answer(std::span<const std::int64_t> active, MatrixView<T> rows) = 0;
+
+  // Seconds of copies between host and device since this was last called.
+  double take_copied() { return std::exchange(copied_, 0); }
+
+ protected:
+  double copied_ = 0;
 };
 
 // Room that is needed at a time.
@@ -45,9 +52,11 @@ struct Seq2SeqSizes {
   std::int64_t sequences = 0;
 };
 
-// On these threads of the host, which have to outlive it.
 template <class T>
-std::unique_ptr<Seq2Seq<T>> seq2seq_on_host(const Seq2SeqWeights<T>& weights, const Seq2SeqSizes& sizes,
-                                            const Threads& threads);
+using MakeSeq2Seq = std::unique_ptr<Seq2Seq<T>>(const Seq2SeqWeights<T>& weights, const Seq2SeqSizes& sizes,
+                                                const Threads& threads);
+
+// On these threads of the host, which have to outlive it. In f32 and f64: it computes in the format that it stores.
+extern const ByPrecision<MakeSeq2Seq> seq2seq_on_host;
 
 }  // namespace knowscale

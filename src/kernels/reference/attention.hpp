@@ -2,13 +2,12 @@
 // Plain loops in f64, whatever T is: what the other kernels are tested against.
 #pragma once
 
-#include "kernels/attention.hpp"
+#include "kernels/kernel.hpp"
 
 namespace knowscale::reference {
 
-template <class T>
-void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads);
+extern const ByPrecision<ComputeState> compute;
 
-std::int64_t scratch_bytes(const HeadShape& shape, int threads);
+std::int64_t scratch_bytes(Precision precision, const HeadShape& shape, int threads);
 
 }  // namespace knowscale::reference

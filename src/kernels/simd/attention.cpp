@@ -12,6 +12,7 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/partial.hpp"
 #include "kernels/simd/stream.hpp"
 #include "kernels/simd/tiles.hpp"
 #include "kernels/threads.hpp"
@@ -90,26 +91,20 @@ bool finite(MatrixView<const L> states, const Threads& threads) {
   return all;
 }
 
-}  // namespace
-
 template <class T>
-void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads) {
+double compute_state(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads) {
   compute_with(kSlack, input, out, threads);
   if (!finite<Accumulator<T>>(out, threads)) compute_with(kNoSlack, input, out, threads);
+  return 0;
 }
 
-template <class T>
-std::int64_t scratch_bytes(const HeadShape& shape, int threads) {
-  return threads * tiles_scratch_bytes(shape, sizeof(Accumulator<T>));
-}
+}  // namespace
 
-template void compute(const AttentionInput<float>&, MatrixView<float>, const Threads&);
-template void compute(const AttentionInput<double>&, MatrixView<double>, const Threads&);
-template void compute(const AttentionInput<Bf16>&, MatrixView<float>, const Threads&);
-template void compute(const AttentionInput<F16>&, MatrixView<float>, const Threads&);
-template std::int64_t scratch_bytes<float>(const HeadShape&, int);
-template std::int64_t scratch_bytes<double>(const HeadShape&, int);
-template std::int64_t scratch_bytes<Bf16>(const HeadShape&, int);
-template std::int64_t scratch_bytes<F16>(const HeadShape&, int);
+constinit const ByPrecision<ComputeState> compute =
+    by_precision<ComputeState>([]<class T>() { return compute_state<T>; });
+
+std::int64_t scratch_bytes(Precision precision, const HeadShape& shape, int threads) {
+  return threads * tiles_scratch_bytes(shape, precision == Precision::f64 ? sizeof(double) : sizeof(float));
+}
 
 }  // namespace knowscale::simd

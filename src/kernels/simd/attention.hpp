@@ -4,15 +4,13 @@
 // Highway: one source, compiled for every instruction set and chosen at run time.
 #pragma once
 
-#include "kernels/attention.hpp"
+#include "kernels/kernel.hpp"
 
 namespace knowscale::simd {
 
-template <class T>
-void compute(const AttentionInput<T>& input, MatrixView<Accumulator<T>> out, const Threads& threads);
+extern const ByPrecision<ComputeState> compute;
 
-template <class T>
-std::int64_t scratch_bytes(const HeadShape& shape, int threads);
+std::int64_t scratch_bytes(Precision precision, const HeadShape& shape, int threads);
 
 // Whether this CPU multiplies pairs of bf16 (AVX-512 BF16) and the chosen target may use it.
 bool has_dot_of_pairs();

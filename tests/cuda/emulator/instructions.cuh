@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What src/kernels/cuda/device/instructions.cuh has, on the host: every instruction of a warp is done lane by lane from
-// what the PTX ISA says of which lane holds what.
+// What kernels/cuda/runtime/device/instructions.cuh has, on the host: every instruction of a warp is done lane by lane
+// from what the PTX ISA says of which lane holds what.
 #pragma once
 
 #include <bit>

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What src/kernels/cuda/device/launch.cuh has, on the host.
+// What kernels/cuda/runtime/device/launch.cuh has, on the host.
 #pragma once
 
 #include <cstddef>
 
 #include "emulator.hpp"
-#include "kernels/cuda/device.hpp"
-#include "kernels/cuda/grid.hpp"
+#include "kernels/cuda/runtime/device.hpp"
+#include "kernels/cuda/runtime/grid.hpp"
 
 // Counts a launch; an error where the device was lost.
 cudaError_t emulated_launch(dim3 blocks, dim3 threads, std::size_t shared_bytes);

@@ -5,7 +5,7 @@
 
 #include "core/half.hpp"
 #include "emulator.hpp"
-#include "kernels/cuda/warp_products.cuh"
+#include "kernels/cuda/attention/warp_products.cuh"
 
 namespace knowscale::cuda {
 namespace {

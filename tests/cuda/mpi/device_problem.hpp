@@ -6,9 +6,10 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "kernels/cuda/cuda.hpp"
+#include "kernels/engine.hpp"
 #include "kernels/threads.hpp"
 #include "models/model.hpp"
 #include "problem/sequence.hpp"
@@ -28,7 +29,7 @@ std::vector<std::shared_ptr<const void>> keep(const Case& c, KnowledgeShard<T>& 
   const std::int64_t heads = c.heads == 0 || c.projected ? 1 : c.kv_heads, head_dim = c.knowledge_dim() / heads;
   std::vector<std::shared_ptr<const void>> kept;
   for (Matrix<T>* rows : {&shard.keys, &shard.separate_values}) {
-    kept.push_back(cuda::keep_on_device<T>(rows->view(), heads, head_dim));
+    kept.push_back(engine_of_devices()->keep(std::as_const(*rows).view(), heads, head_dim));
     if (knowledge == Knowledge::kept_alone) std::ranges::fill(rows->span(), T(0.0f));
   }
   return kept;
@@ -37,7 +38,7 @@ std::vector<std::shared_ptr<const void>> keep(const Case& c, KnowledgeShard<T>& 
 // A case with nothing but the model, the precision and the sizes set: 4 heads of 6 columns, which a device pads, on 2
 // key/value heads; sequences of 9, 1, 6 and 2 tokens, and 43 vectors, so that shards are uneven.
 template <class T>
-Case small_case(const Communicator& comm, const Model<T>& model) {
+Case small_case(const Communicator& comm, const Model& model) {
   Case c;
   c.model = model.name;
   c.projected = model.structure.projected;
@@ -56,6 +57,16 @@ Case small_case(const Communicator& comm, const Model<T>& model) {
   return c;
 }
 
+// Of one run.
+template <class T>
+double seconds_of_copies(const Case& c, const Communicator& comm) {
+  const KnowledgeShard<T> shard = load_knowledge<T>(c, comm);
+  const Matrix<T> queries = load_queries<T>(c, comm);
+  const Threads threads(c.threads);
+  const Problem<T> problem = {c, shard, queries.view(), comm, threads};
+  return model_by_name(c.model).prepare(problem, backend_of(c))->run().copied;
+}
+
 // The whole output of a second run on every rank: it must not see the first one's state.
 template <class T>
 Matrix<Accumulator<T>> device_output(const Case& c, const Communicator& comm, Knowledge knowledge = Knowledge::copied) {
@@ -65,7 +76,7 @@ Matrix<Accumulator<T>> device_output(const Case& c, const Communicator& comm, Kn
   const Threads threads(c.threads);
   const Problem<T> problem = {c, shard, queries.view(), comm, threads};
   const auto kept = keep(c, shard, knowledge);
-  const auto prepared = model_by_name<T>(c.model).prepare(problem, backend_of<T>(c));
+  const auto prepared = model_by_name(c.model).prepare(problem, backend_of(c));
   prepared->run();
   prepared->run();
   const Output<A> output = prepared->output();

@@ -19,8 +19,7 @@ std::vector<Attended> attended(const Case& c, const Communicator& comm, Knowledg
   const Matrix<T> queries = load_queries<T>(c, comm);
   const Threads threads(1);
   const auto kept = keep(c, shard, knowledge);
-  return most_attended<T>({c, shard, queries.view(), comm, threads}, model_by_name<T>(c.model).structure, 5,
-                          c.tokens());
+  return most_attended<T>({c, shard, queries.view(), comm, threads}, model_by_name(c.model).structure, 5, c.tokens());
 }
 
 void expect_same(const std::vector<Attended>& found, const std::vector<Attended>& expected) {
@@ -44,7 +43,7 @@ TYPED_TEST(AttendedOnDevices, AreTheHostsAtEveryRankCount) {
   for_rank_counts({1, 2, 3}, [](const Communicator& comm) {
     for (const char* model : {"knowledge", "joint", "equivariant", "transformer"}) {
       SCOPED_TRACE(model);
-      Case c = small_case(comm, model_by_name<T>(model));
+      Case c = small_case<T>(comm, model_by_name(model));
       c.sequence = Placement::sharded;
       c.kernel = "simd";
       const std::vector<Attended> expected = attended<T>(c, comm, Knowledge::copied);
@@ -59,7 +58,7 @@ TYPED_TEST(AttendedOnDevices, AreTheHostsAtEveryRankCount) {
 TYPED_TEST(AttendedOnDevices, OfFewerVectorsThanRanksOrPlaces) {
   using T = TypeParam;
   for_rank_counts({3}, [](const Communicator& comm) {
-    Case c = small_case(comm, model_by_name<T>("knowledge"));
+    Case c = small_case<T>(comm, model_by_name("knowledge"));
     c.m = 2;
     const std::vector<Attended> expected = attended<T>(c, comm, Knowledge::copied);
     c.kernel = "cuda";

@@ -15,7 +15,7 @@ namespace {
 
 template <class T>
 Case lstm_case(const Communicator& comm) {
-  Case c = small_case(comm, model_by_name<T>("lstm"));
+  Case c = small_case<T>(comm, model_by_name("lstm"));
   c.heads = c.kv_heads = 0;
   c.hidden = 19;
   c.causal = false;
@@ -74,7 +74,7 @@ TYPED_TEST(LstmOnDevices, OfFewerVectorsAndSequencesThanRanksIsTheOracles) {
     const Matrix<T> queries = load_queries<T>(c, comm);
     const Threads threads(1);
     const Problem<T> problem = {c, shard, queries.view(), comm, threads};
-    const auto prepared = model_by_name<T>("lstm").prepare(problem, {});
+    const auto prepared = model_by_name("lstm").prepare(problem, {});
     LstmOracle oracle;
     for (int run = 0; run < 2; ++run) {
       prepared->run();
@@ -87,13 +87,10 @@ TYPED_TEST(LstmOnDevices, OfFewerVectorsAndSequencesThanRanksIsTheOracles) {
 TYPED_TEST(LstmOnDevices, TimesItsCopies) {
   using T = TypeParam;
   for_rank_counts({2}, [](const Communicator& comm) {
-    cuda::take_copy_seconds();
     Case c = lstm_case<T>(comm);
-    device_output<T>(c, comm);
-    EXPECT_GT(cuda::take_copy_seconds(), 0);
+    EXPECT_GT(seconds_of_copies<T>(c, comm), 0);
     c.kernel = kUnused;
-    device_output<T>(c, comm);
-    EXPECT_EQ(cuda::take_copy_seconds(), 0);
+    EXPECT_EQ(seconds_of_copies<T>(c, comm), 0);
   });
 }
 

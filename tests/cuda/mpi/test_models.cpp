@@ -14,8 +14,8 @@ namespace knowscale {
 namespace {
 
 template <class T>
-Case device_case(const Communicator& comm, const Model<T>& model, std::string_view kernel) {
-  Case c = small_case(comm, model);
+Case device_case(const Communicator& comm, const Model& model, std::string_view kernel) {
+  Case c = small_case<T>(comm, model);
   c.kernel = kernel;
   if (!model.structure.attends()) {
     c.kernel = c.reduction = kUnused;
@@ -76,7 +76,7 @@ TYPED_TEST_SUITE(EveryModelOnDevices, Types);
 // A model with the reduction; kept on the device, too, what is kept.
 template <class T>
 void expect_formula(Case c, const Communicator& comm, const naive::Rows& expected, const char* reduction) {
-  if (c.reduction != kUnused) use_reduction(c, reduction_by_name<T>(reduction), {.chunk = 16});
+  if (c.reduction != kUnused) use_reduction(c, reduction_by_name(reduction), {.chunk = 16});
   const bool packed = std::string_view(reduction) == "packed";
   c.sequence = packed ? Placement::replicated : Placement::sharded;
   SCOPED_TRACE(name_of_way(c));
@@ -87,10 +87,11 @@ void expect_formula(Case c, const Communicator& comm, const naive::Rows& expecte
 TYPED_TEST(EveryModelOnDevices, IsItsFormulaAtEveryRankCount) {
   using T = TypeParam;
   for_rank_counts({1, 2, 3}, [](const Communicator& comm) {
-    for (const Model<T>& model : models<T>()) {
+    for (const Model& model : models()) {
       if (model.structure.recurrent) continue;
-      for (const Kernel<T>& kernel : cuda::kernels<T>()) {
-        const Case c = device_case(comm, model, kernel.name);
+      for (const Kernel& kernel : kernels_of(precision_of<T>)) {
+        if (!kernel.on_device()) continue;
+        const Case c = device_case<T>(comm, model, kernel.name);
         const naive::Rows expected = expected_output<T>(c, comm);
         expect_formula<T>(c, comm, expected, "packed");
         if (kernel.name == "cuda") expect_formula<T>(c, comm, expected, "reproducible");
@@ -99,11 +100,26 @@ TYPED_TEST(EveryModelOnDevices, IsItsFormulaAtEveryRankCount) {
   });
 }
 
+TYPED_TEST(EveryModelOnDevices, TellsItsCopies) {
+  using T = TypeParam;
+  for_rank_counts({2}, [](const Communicator& comm) {
+    for (const char* model : {"knowledge", "moment"}) {
+      for (const char* reduction : {"packed", "ring", "ring_q", "reproducible"}) {
+        Case c = device_case<T>(comm, model_by_name(model), "cuda");
+        use_reduction(c, reduction_by_name(reduction), {.chunk = 16});
+        EXPECT_GT(seconds_of_copies<T>(c, comm), 0) << name_of_way(c);
+        c.kernel = "simd";
+        EXPECT_EQ(seconds_of_copies<T>(c, comm), 0) << name_of_way(c);
+      }
+    }
+  });
+}
+
 TYPED_TEST(EveryModelOnDevices, TakesMomentsOfTheRowsThatAreKept) {
   using T = TypeParam;
   for_rank_counts({1, 2}, [](const Communicator& comm) {
-    Case c = device_case(comm, model_by_name<T>("moment"), "cuda");
-    use_reduction(c, reduction_by_name<T>("packed"));
+    Case c = device_case<T>(comm, model_by_name("moment"), "cuda");
+    use_reduction(c, reduction_by_name("packed"));
     expect_near<T>(device_output<T>(c, comm, Knowledge::kept_alone), expected_output<T>(c, comm), tolerance<T>("cuda"));
   });
 }
@@ -114,9 +130,9 @@ TYPED_TEST(EveryModelOnDevices, WithMomentsIsReproducibleToTheBit) {
   using T = TypeParam;
   const Communicator world = Communicator::world();
   const auto case_of = [](const Communicator& comm) {
-    Case c = device_case(comm, model_by_name<T>("moment"), "cuda");
+    Case c = device_case<T>(comm, model_by_name("moment"), "cuda");
     c.m = 75;
-    use_reduction(c, reduction_by_name<T>("reproducible"), {.placement = Placement::replicated, .chunk = 16});
+    use_reduction(c, reduction_by_name("reproducible"), {.placement = Placement::replicated, .chunk = 16});
     return c;
   };
   const Communicator alone = world.split(world.rank());

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kernels/cuda/attention/fused_kernels.cuh"
+
+template knowscale::cuda::FusedKernel<knowscale::Bf16> knowscale::cuda::fused_kernel(int, knowscale::cuda::PaddedWidths);

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: BSD-3-Clause
-#include "kernels/cuda/fused_kernels.cuh"
-
-template knowscale::cuda::FusedKernel<knowscale::F16> knowscale::cuda::fused_kernel(int, knowscale::cuda::PaddedWidths);

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "kernels/cuda/top_keys/from_host.hpp"
+
+#include "kernels/cuda/runtime/placed_rows.hpp"
+#include "kernels/cuda/runtime/rank_device.hpp"
+#include "kernels/cuda/runtime/staging.hpp"
+#include "kernels/cuda/top_keys/top_keys.hpp"
+
+namespace knowscale::cuda {
+namespace {
+
+// Buffers of one call at a time.
+struct Workspace {
+  Staging queries, keys;
+  TopKeysScratch scratch;
+};
+
+// The same queries and keys on the device. Queries take the width of the keys' heads: the zeros that both are padded
+// with come last in every score, and leave its bits as they are.
+template <class T>
+AttentionInput<T> place_all(RankDevice& device, Workspace& workspace, const AttentionInput<T>& input) {
+  const HeadShape& shape = input.shape;
+  const PlacedRows<T> keys = place(device, workspace.keys, input.keys, shape.kv_heads, shape.key_dim);
+  const HeadLayout layout = {shape.heads, shape.key_dim, keys.width};
+  const PlacedRows<T> queries = place(device, workspace.queries, input.queries, layout);
+  AttentionInput<T> placed = input;
+  placed.shape.key_dim = keys.width;
+  placed.queries = {queries.data, input.queries.rows, layout.stride(), queries.stride};
+  placed.keys = {keys.data, input.keys.rows, shape.kv_heads * keys.width, keys.stride};
+  placed.values = {};
+  return placed;
+}
+
+}  // namespace
+
+template <class T>
+TopKeys top_keys_from_host(const AttentionInput<T>& input, std::int64_t count) {
+  static Workspace workspace;  // used under the device's lock
+  RankDevice& device = RankDevice::in_use();
+  const auto lock = device.enter();
+  const AttentionInput<T> placed = place_all(device, workspace, input);
+  return top_keys(placed, count, workspace.scratch, device.stream());
+}
+
+template TopKeys top_keys_from_host(const AttentionInput<float>&, std::int64_t);
+template TopKeys top_keys_from_host(const AttentionInput<double>&, std::int64_t);
+template TopKeys top_keys_from_host(const AttentionInput<Bf16>&, std::int64_t);
+template TopKeys top_keys_from_host(const AttentionInput<F16>&, std::int64_t);
+
+}  // namespace knowscale::cuda
