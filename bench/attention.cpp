@@ -32,7 +32,7 @@ constexpr Size kSizes[] = {{1, 512, 65536, 64},  {1, 512, 32768, 128}, {8, 512, 
                            {1, 16, 1 << 20, 64}, {1, 4, 1 << 20, 64},  {1, 1, 1 << 20, 64}};
 
 template <class T>
-Matrix<T> random_matrix(std::int64_t rows, std::int64_t cols, Stream stream, const Threads& threads) {
+Matrix<T> random_matrix(std::int64_t rows, std::int64_t cols, Draw draw, const Threads& threads) {
   Matrix<T> matrix(rows, cols);
   threads.parallel_for(threads.count(), [&](std::int64_t part) {
     std::vector<double> row(static_cast<std::size_t>(cols));
@@ -60,9 +60,9 @@ void attention(benchmark::State& state, const Kernel& kernel, Size size, int thr
   const Threads threads(thread_count);
   const HeadShape shape = {size.heads, size.heads, size.d, size.d};
   const std::int64_t width = size.heads * size.d;
-  const Matrix<T> queries = random_matrix<T>(size.n, width, Stream::queries, threads);
-  const Matrix<T> keys = random_matrix<T>(size.m, width, Stream::keys, threads);
-  const Matrix<T> values = random_matrix<T>(size.m, width, Stream::values, threads);
+  const Matrix<T> queries = random_matrix<T>(size.n, width, Draw::queries, threads);
+  const Matrix<T> keys = random_matrix<T>(size.m, width, Draw::keys, threads);
+  const Matrix<T> values = random_matrix<T>(size.m, width, Draw::values, threads);
   const double scale = 1 / std::sqrt(static_cast<double>(size.d));
   Partial<Accumulator<T>> out(size.n, shape);
   // Much larger than the last level of cache, of which a cyclic reader would otherwise find a part.

@@ -17,8 +17,10 @@ LAYERS = {
     "problem": {"core", "kernels", "comm"},
     "models": {"core", "kernels", "comm", "problem"},
     "record": {"core", "kernels", "problem"},
-    "study": {"core", "kernels", "comm", "problem", "models", "record"},
-    "cli": {"core", "kernels", "comm", "problem", "models", "record", "study"},
+    "truth": {"core", "kernels", "comm", "problem", "models"},
+    "campaign": {"core", "kernels", "comm", "problem", "models", "record"},
+    "study": {"core", "kernels", "comm", "problem", "models", "truth", "record", "campaign"},
+    "cli": {"core", "kernels", "comm", "problem", "models", "record", "campaign", "study"},
     "": {"core", "comm", "study", "cli"},  # main.cpp
 }
 
@@ -40,8 +42,8 @@ LIBRARIES = {
     r"hwy/.*": {"kernels", "record/environment.cpp"},
     r"(oneapi/)?tbb/.*": {"kernels", "record/environment.cpp"},
     r"CLI/.*": {"cli/options.cpp"},
-    r"toml\+\+/.*": {"study"},
-    r"xxhash\.h": {"study", "record/environment.cpp"},
+    r"toml\+\+/.*": {"campaign/campaign.cpp", "campaign/overrides.hpp", "campaign/section.hpp"},
+    r"xxhash\.h": {"campaign/expand.cpp", "record/digest.cpp", "record/environment.cpp"},
     r"Random123/.*": {"core/random.cpp"},
 }
 

@@ -13,10 +13,10 @@
 #include "kernels/threads.hpp"
 #include "record/console.hpp"
 #include "record/environment.hpp"
-#include "study/campaign.hpp"
+#include "campaign/campaign.hpp"
 #include "study/ceilings.hpp"
 #include "study/devices.hpp"
-#include "study/plan.hpp"
+#include "campaign/plan.hpp"
 
 namespace knowscale {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "study/limits.hpp"
+#include "campaign/limits.hpp"
 
 namespace knowscale {
 namespace {

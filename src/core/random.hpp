@@ -10,8 +10,8 @@
 
 namespace knowscale {
 
-// What a sequence of numbers is for; two streams of one seed are independent.
-enum class Stream : std::uint64_t {
+// What a sequence of numbers is for; those for two purposes, of one seed, are independent.
+enum class Draw : std::uint64_t {
   keys = 1,
   values,
   queries,
@@ -24,13 +24,13 @@ enum class Stream : std::uint64_t {
   lengths
 };
 
-// Four independent 64-bit words for (seed, stream, row, block).
-std::array<std::uint64_t, 4> random_words(std::uint64_t seed, Stream stream, std::uint64_t row, std::uint64_t block);
+// Four independent 64-bit words for (seed, draw, row, block).
+std::array<std::uint64_t, 4> random_words(std::uint64_t seed, Draw draw, std::uint64_t row, std::uint64_t block);
 
 // out[j] = element (row, j): standard normal, by Box-Muller.
-void fill_normal(std::uint64_t seed, Stream stream, std::int64_t row, std::span<double> out);
+void fill_normal(std::uint64_t seed, Draw draw, std::int64_t row, std::span<double> out);
 
 // out[j] = element (row, j): uniform in (-1, 1).
-void fill_uniform(std::uint64_t seed, Stream stream, std::int64_t row, std::span<double> out);
+void fill_uniform(std::uint64_t seed, Draw draw, std::int64_t row, std::span<double> out);
 
 }  // namespace knowscale

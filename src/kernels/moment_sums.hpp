@@ -53,10 +53,10 @@ struct ExactSums {
   // Adds these numbers of a chunk's sums, of which `all` belong to all kinds together.
   template <class A>
   void add(const A* of_chunk, RowRange some, std::int64_t all, std::span<std::int64_t> to) const {
-    const std::int64_t a_kind = all / static_cast<std::int64_t>(formats.size());
+    const std::int64_t per_kind = all / static_cast<std::int64_t>(formats.size());
     for (std::int64_t i = some.begin; i < some.end; ++i) {
       const auto at = static_cast<std::size_t>(2 * i);
-      formats[static_cast<std::size_t>(i / a_kind)].add(static_cast<double>(of_chunk[i]), to[at], to[at + 1]);
+      formats[static_cast<std::size_t>(i / per_kind)].add(static_cast<double>(of_chunk[i]), to[at], to[at + 1]);
     }
   }
 };

@@ -89,10 +89,10 @@ Phases KnowledgeMoments<T>::sum_exactly() {
   phases.copied = engine_.exact_moments(rows_, kinds_, {chunk, formats, sums}, problem_.threads);
   phases.compute += now() - agreed;
   problem_.comm.allreduce(std::span<std::int64_t>(sums), Combine::sum);
-  const std::int64_t a_kind = moments_.size() / static_cast<std::int64_t>(kinds_.size());
+  const std::int64_t per_kind = moments_.size() / static_cast<std::int64_t>(kinds_.size());
   for (std::int64_t j = 0; j < moments_.size(); ++j) {
     const auto at = static_cast<std::size_t>(2 * j);
-    moments_.data()[j] = static_cast<A>(formats[static_cast<std::size_t>(j / a_kind)].value(sums[at], sums[at + 1]));
+    moments_.data()[j] = static_cast<A>(formats[static_cast<std::size_t>(j / per_kind)].value(sums[at], sums[at + 1]));
   }
   return phases;
 }

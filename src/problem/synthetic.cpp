@@ -17,7 +17,7 @@ constexpr double kLargeScore = 1e5;
 // b * kDominance * head_dim, hundreds above the others'.
 constexpr double kDominance = 100;
 
-void gaussian(const Case& c, std::int64_t row, std::span<double> out) { fill_normal(c.seed, Stream::keys, row, out); }
+void gaussian(const Case& c, std::int64_t row, std::span<double> out) { fill_normal(c.seed, Draw::keys, row, out); }
 
 void sphere(const Case& c, std::int64_t row, std::span<double> out) {
   gaussian(c, row, out);
@@ -31,15 +31,15 @@ void sphere(const Case& c, std::int64_t row, std::span<double> out) {
 }
 
 void clustered(const Case& c, std::int64_t row, std::span<double> out) {
-  const std::uint64_t word = random_words(c.seed, Stream::membership, static_cast<std::uint64_t>(row), 0)[0];
+  const std::uint64_t word = random_words(c.seed, Draw::membership, static_cast<std::uint64_t>(row), 0)[0];
   std::vector<double> centre(out.size());
-  fill_normal(c.seed, Stream::centres, static_cast<std::int64_t>(word % kCentres), centre);
+  fill_normal(c.seed, Draw::centres, static_cast<std::int64_t>(word % kCentres), centre);
   gaussian(c, row, out);
   for (std::size_t j = 0; j < out.size(); ++j) out[j] = centre[j] + kClusterSpread * out[j];
 }
 
 void dominating(const Case& c, std::int64_t row, std::span<double> out) {
-  const std::uint64_t word = random_words(c.seed, Stream::membership, 0, 0)[0];
+  const std::uint64_t word = random_words(c.seed, Draw::membership, 0, 0)[0];
   const auto chosen = static_cast<std::int64_t>(word % static_cast<std::uint64_t>(c.m));
   if (row == chosen) {
     std::fill(out.begin(), out.end(), kDominance);
@@ -88,12 +88,12 @@ void fill_key_row(const Case& c, std::int64_t row, std::span<double> out) {
 }
 
 void fill_value_row(const Case& c, std::int64_t row, std::span<double> out) {
-  fill_normal(c.seed, Stream::values, row, out);
+  fill_normal(c.seed, Draw::values, row, out);
 }
 
 void fill_query_row(const Case& c, std::int64_t row, std::span<double> out) {
   const double mean = is_generator(c.knowledge) ? generator_of(c.knowledge).query_mean : 0;
-  fill_normal(c.seed, Stream::queries, row, out);
+  fill_normal(c.seed, Draw::queries, row, out);
   for (double& x : out) x += mean;
 }
 

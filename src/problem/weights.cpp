@@ -19,7 +19,7 @@ class WeightSource {
     Matrix<T> matrix(rows, cols);
     std::vector<double> row(static_cast<std::size_t>(cols));
     for (std::int64_t i = 0; i < rows; ++i) {
-      fill_uniform(seed_, Stream::weights, next_row_++, row);
+      fill_uniform(seed_, Draw::weights, next_row_++, row);
       for (std::int64_t j = 0; j < cols; ++j) matrix(i, j) = static_cast<T>(bound_ * row[static_cast<std::size_t>(j)]);
     }
     return matrix;

@@ -13,9 +13,9 @@
 #include "record/environment.hpp"
 #include "study/choose.hpp"
 #include "study/interrupt.hpp"
-#include "study/keys.hpp"
+#include "campaign/keys.hpp"
 #include "study/memory.hpp"
-#include "study/oracle_formula.hpp"
+#include "truth/oracle_formula.hpp"
 
 namespace knowscale {
 namespace {

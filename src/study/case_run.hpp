@@ -8,15 +8,15 @@
 #include <vector>
 
 #include "models/attended.hpp"
-#include "models/symmetry.hpp"
+#include "truth/symmetry.hpp"
 #include "record/store.hpp"
 #include "record/table.hpp"
-#include "study/campaign.hpp"
+#include "campaign/campaign.hpp"
 #include "study/ceilings.hpp"
 #include "study/devices.hpp"
 #include "study/knowledge_cache.hpp"
 #include "study/measure.hpp"
-#include "study/oracle.hpp"
+#include "truth/oracle.hpp"
 #include "study/watchdog.hpp"
 
 namespace knowscale {

@@ -6,7 +6,7 @@
 
 #include "problem/sequence.hpp"
 #include "study/case_run.hpp"
-#include "study/keys.hpp"
+#include "campaign/keys.hpp"
 
 namespace knowscale {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "study/expand.hpp"
+#include "campaign/expand.hpp"
 
 namespace knowscale {
 namespace {

@@ -10,7 +10,7 @@
 #include "comm/communicator.hpp"
 #include "core/statistics.hpp"
 #include "models/model.hpp"
-#include "study/campaign.hpp"
+#include "campaign/campaign.hpp"
 
 namespace knowscale {
 

@@ -25,9 +25,9 @@
 #include "record/store.hpp"
 #include "study/case_run.hpp"
 #include "study/interrupt.hpp"
-#include "study/keys.hpp"
+#include "campaign/keys.hpp"
 #include "study/knowledge_check.hpp"
-#include "study/plan.hpp"
+#include "campaign/plan.hpp"
 #include "study/progress.hpp"
 
 namespace knowscale {

@@ -2,30 +2,11 @@
 // `knowscale run`: a campaign from its file to its result file.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
-
+#include "campaign/run_options.hpp"
 #include "comm/communicator.hpp"
 #include "core/error.hpp"
-#include "study/campaign.hpp"
 
 namespace knowscale {
-
-struct RunOptions {
-  std::string campaign_path;
-  std::vector<std::string> overrides;  // key=value
-  std::string reduction;               // empty: as the campaign says
-  std::int64_t top_k = 0;              // 0: as the campaign says
-  std::string output;                  // empty: results/<campaign name>.h5
-  std::optional<std::vector<std::int64_t>> ranks;
-  bool dry_run = false;
-  bool keep_io = false;
-  bool count_messages = false;
-  double watchdog_seconds = 1800;  // see Watchdog; 0: none
-  std::vector<std::string> argv;   // for the record
-};
 
 // Collective over `world`. Results and the final line go to stdout of rank 0, progress to its stderr. Throws
 // CollectiveError where nothing (more) can be measured; finished cases are on disk by then.

@@ -13,14 +13,14 @@
 #include "kernels/threads.hpp"
 #include "models/lstm.hpp"
 #include "models/model.hpp"
-#include "models/representation.hpp"
-#include "models/symmetry.hpp"
+#include "truth/representation.hpp"
+#include "truth/symmetry.hpp"
 #include "problem/sequence.hpp"
 #include "problem/synthetic.hpp"
 #include "study/devices.hpp"
-#include "study/names.hpp"
-#include "study/oracle.hpp"
-#include "study/plan.hpp"
+#include "campaign/names.hpp"
+#include "truth/oracle.hpp"
+#include "campaign/plan.hpp"
 
 namespace knowscale {
 namespace {

@@ -13,7 +13,7 @@ namespace {
 
 std::vector<double> numbers(std::size_t count, double largest) {
   std::vector<double> all(count);
-  fill_uniform(3, Stream::samples, 0, all);
+  fill_uniform(3, Draw::samples, 0, all);
   for (double& x : all) x *= largest;
   return all;
 }

@@ -9,7 +9,7 @@
 namespace knowscale {
 namespace {
 
-std::vector<double> normal_row(std::uint64_t seed, Stream stream, std::int64_t row, std::size_t width) {
+std::vector<double> normal_row(std::uint64_t seed, Draw draw, std::int64_t row, std::size_t width) {
   std::vector<double> out(width);
   fill_normal(seed, stream, row, out);
   return out;
@@ -17,7 +17,7 @@ std::vector<double> normal_row(std::uint64_t seed, Stream stream, std::int64_t r
 
 // The known-answer test of Random123's philox4x64_10 for counter and key 0 (kat_vectors of that library).
 TEST(Random, PhiloxMatchesItsKnownAnswer) {
-  const auto words = random_words(0, static_cast<Stream>(0), 0, 0);
+  const auto words = random_words(0, static_cast<Draw>(0), 0, 0);
   EXPECT_EQ(words[0], 0x16554d9eca36314cU);
   EXPECT_EQ(words[1], 0xdb20fe9d672d0fdcU);
   EXPECT_EQ(words[2], 0xd7e772cee186176bU);
@@ -25,22 +25,22 @@ TEST(Random, PhiloxMatchesItsKnownAnswer) {
 }
 
 TEST(Random, AnElementDependsOnItsIndexAloneAndNotOnTheRowsWidth) {
-  const std::vector<double> narrow = normal_row(7, Stream::keys, 3, 5), wide = normal_row(7, Stream::keys, 3, 64);
+  const std::vector<double> narrow = normal_row(7, Draw::keys, 3, 5), wide = normal_row(7, Draw::keys, 3, 64);
   for (std::size_t j = 0; j < narrow.size(); ++j) EXPECT_EQ(narrow[j], wide[j]);
 }
 
 TEST(Random, RowsStreamsAndSeedsDiffer) {
-  const std::vector<double> base = normal_row(1, Stream::keys, 0, 8);
-  EXPECT_NE(base, normal_row(2, Stream::keys, 0, 8));
-  EXPECT_NE(base, normal_row(1, Stream::values, 0, 8));
-  EXPECT_NE(base, normal_row(1, Stream::keys, 1, 8));
+  const std::vector<double> base = normal_row(1, Draw::keys, 0, 8);
+  EXPECT_NE(base, normal_row(2, Draw::keys, 0, 8));
+  EXPECT_NE(base, normal_row(1, Draw::values, 0, 8));
+  EXPECT_NE(base, normal_row(1, Draw::keys, 1, 8));
 }
 
 TEST(Random, NormalNumbersHaveTheMomentsOfOne) {
   double sum = 0, square = 0, fourth = 0;
   constexpr int rows = 2000, width = 50;
   for (int row = 0; row < rows; ++row) {
-    for (const double x : normal_row(5, Stream::queries, row, width)) {
+    for (const double x : normal_row(5, Draw::queries, row, width)) {
       sum += x;
       square += x * x;
       fourth += x * x * x * x;
@@ -56,7 +56,7 @@ TEST(Random, UniformNumbersFillTheirInterval) {
   double lowest = 1, highest = -1, sum = 0;
   std::vector<double> row(1000);
   for (int i = 0; i < 100; ++i) {
-    fill_uniform(9, Stream::weights, i, row);
+    fill_uniform(9, Draw::weights, i, row);
     for (const double x : row) {
       ASSERT_LT(std::abs(x), 1.0);
       lowest = std::min(lowest, x);

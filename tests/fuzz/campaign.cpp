@@ -9,7 +9,7 @@
 #include <string>
 
 #include "core/error.hpp"
-#include "study/campaign.hpp"
+#include "campaign/campaign.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(bytes), size);

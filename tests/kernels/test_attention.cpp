@@ -29,14 +29,14 @@ struct Inputs {
         queries(n, heads.heads * heads.key_dim),
         keys(m, heads.kv_heads * heads.key_dim),
         values(m, heads.kv_heads * heads.value_dim) {
-    fill(queries, Stream::queries, 1);
-    fill(keys, Stream::keys, key_factor);
-    fill(values, Stream::values, 1);
+    fill(queries, Draw::queries, 1);
+    fill(keys, Draw::keys, key_factor);
+    fill(values, Draw::values, 1);
   }
   AttentionInput<T> view() const { return {queries.view(), keys.view(), values.view(), shape, scale}; }
 
  private:
-  static void fill(Matrix<T>& matrix, Stream stream, double factor) {
+  static void fill(Matrix<T>& matrix, Draw draw, double factor) {
     std::vector<double> row(static_cast<std::size_t>(matrix.cols()));
     for (std::int64_t i = 0; i < matrix.rows(); ++i) {
       fill_normal(11, stream, i, row);

@@ -27,17 +27,17 @@ struct Inputs {
   double scale = 1;
 
   Inputs(std::int64_t n, std::int64_t m) : queries(n, kWidth), keys(m, kWidth), values(m, kWidth) {
-    fill(queries, Stream::queries);
-    fill(keys, Stream::keys);
-    fill(values, Stream::values);
+    fill(queries, Draw::queries);
+    fill(keys, Draw::keys);
+    fill(values, Draw::values);
   }
   AttentionInput<T> view() const { return {queries.view(), keys.view(), values.view(), {1, 1, kWidth, kWidth}, scale}; }
 
  private:
-  static void fill(Matrix<T>& matrix, Stream stream) {
+  static void fill(Matrix<T>& matrix, Draw draw) {
     std::vector<double> row(kWidth);
     for (std::int64_t i = 0; i < matrix.rows(); ++i) {
-      fill_normal(23, stream, i, row);
+      fill_normal(23, draw, i, row);
       std::transform(row.begin(), row.end(), matrix.row(i), [](double x) { return static_cast<T>(x); });
     }
   }

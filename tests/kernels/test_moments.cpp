@@ -21,7 +21,7 @@ void expect_moments(std::int64_t m, std::int64_t d, int threads) {
   std::vector<L> weights(static_cast<std::size_t>(m));
   std::vector<double> row(static_cast<std::size_t>(d));
   for (std::int64_t k = 0; k < m; ++k) {
-    fill_normal(3, Stream::keys, k, row);
+    fill_normal(3, Draw::keys, k, row);
     for (std::int64_t j = 0; j < d; ++j) rows(k, j) = static_cast<T>(row[static_cast<std::size_t>(j)]);
     weights[static_cast<std::size_t>(k)] = static_cast<L>(k % 7 - 2);
   }

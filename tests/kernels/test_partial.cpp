@@ -19,7 +19,7 @@ Partial<double> random_state(std::int64_t row) {
   Partial<double> state(4, kShape);
   const MatrixView<double> rows = state.rows();
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    fill_normal(3, Stream::samples, row * 100 + i, {rows.row(i), static_cast<std::size_t>(rows.cols)});
+    fill_normal(3, Draw::samples, row * 100 + i, {rows.row(i), static_cast<std::size_t>(rows.cols)});
     rows(i, 3) = std::abs(rows(i, 3)) + 1;
     rows(i, 4) *= 10;
   }

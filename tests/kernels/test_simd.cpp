@@ -37,14 +37,14 @@ struct Inputs {
         keys(m, heads.kv_heads * heads.key_dim),
         values(m, heads.kv_heads * heads.value_dim),
         scale(1 / std::sqrt(static_cast<double>(heads.key_dim))) {
-    fill(queries, Stream::queries, 1);
-    fill(keys, Stream::keys, key_factor);
-    fill(values, Stream::values, 1);
+    fill(queries, Draw::queries, 1);
+    fill(keys, Draw::keys, key_factor);
+    fill(values, Draw::values, 1);
   }
   AttentionInput<T> view() const { return {queries.view(), keys.view(), values.view(), shape, scale, mask, tiles}; }
 
  private:
-  static void fill(Matrix<T>& matrix, Stream stream, double factor) {
+  static void fill(Matrix<T>& matrix, Draw draw, double factor) {
     std::vector<double> row(static_cast<std::size_t>(matrix.cols()));
     for (std::int64_t i = 0; i < matrix.rows(); ++i) {
       fill_normal(5, stream, i, row);
@@ -132,7 +132,7 @@ TEST(Simd, MatchesReferenceAsEveryProcessorPrefers) {
             const Threads threads(1);
             const auto view = in.view();
             Partial<Accumulator<T>> out(n, shape);
-            simd::run(simd::Stream<T>{view, {shape, 0, 0, n}, {0, 333}, 48, threads, out.rows(), processor});
+            simd::run(simd::Pass<T>{view, {shape, 0, 0, n}, {0, 333}, 48, threads, out.rows(), processor});
             EXPECT_LE(difference(run("reference", in, 1), out), tolerance<T>(8)) << n << ' ' << shape.key_dim;
           }
         }

@@ -34,8 +34,8 @@ struct Inputs {
 
   Inputs(std::int64_t n, std::int64_t m, HeadShape heads, Numbers numbers = Numbers::normal)
       : shape(heads), queries(n, heads.heads * heads.key_dim), keys(m, heads.kv_heads * heads.key_dim) {
-    fill(queries, Stream::queries, numbers);
-    fill(keys, Stream::keys, numbers);
+    fill(queries, Draw::queries, numbers);
+    fill(keys, Draw::keys, numbers);
   }
   AttentionInput<T> view() const { return {queries.view(), keys.view(), {}, shape, scale, mask, tiles}; }
   // Of these keys alone.
@@ -46,7 +46,7 @@ struct Inputs {
   }
 
  private:
-  static void fill(Matrix<T>& matrix, Stream stream, Numbers numbers) {
+  static void fill(Matrix<T>& matrix, Draw draw, Numbers numbers) {
     std::vector<double> row(static_cast<std::size_t>(matrix.cols()));
     for (std::int64_t i = 0; i < matrix.rows(); ++i) {
       fill_normal(11, stream, i, row);

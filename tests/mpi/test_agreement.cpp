@@ -11,7 +11,7 @@
 #include "cli/agree.hpp"
 #include "comm/agreement.hpp"
 #include "ranks.hpp"
-#include "study/plan.hpp"
+#include "campaign/plan.hpp"
 
 namespace knowscale {
 namespace {

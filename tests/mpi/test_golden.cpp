@@ -45,11 +45,11 @@ std::string name_of_target(std::int64_t target) {
 }
 
 template <class T>
-Matrix<T> uniform(std::int64_t rows, std::int64_t cols, Stream stream) {
+Matrix<T> uniform(std::int64_t rows, std::int64_t cols, Draw draw) {
   Matrix<T> matrix(rows, cols);
   std::vector<double> row(static_cast<std::size_t>(cols));
   for (std::int64_t i = 0; i < rows; ++i) {
-    fill_uniform(7, stream, i, row);
+    fill_uniform(7, draw, i, row);
     std::transform(row.begin(), row.end(), matrix.row(i), [](double x) { return static_cast<T>(4 * x); });
   }
   return matrix;
@@ -68,9 +68,9 @@ template <class T>
 std::uint64_t hash_of_output(const Communicator& comm, std::int64_t queries_count) {
   constexpr std::int64_t m = 430, chunk = 48;
   const HeadShape shape = {4, 2, 10, 12};
-  const Matrix<T> queries = uniform<T>(queries_count, shape.heads * shape.key_dim, Stream::queries);
-  const Matrix<T> keys = uniform<T>(m, shape.kv_heads * shape.key_dim, Stream::keys);
-  const Matrix<T> values = uniform<T>(m, shape.kv_heads * shape.value_dim, Stream::values);
+  const Matrix<T> queries = uniform<T>(queries_count, shape.heads * shape.key_dim, Draw::queries);
+  const Matrix<T> keys = uniform<T>(m, shape.kv_heads * shape.key_dim, Draw::keys);
+  const Matrix<T> values = uniform<T>(m, shape.kv_heads * shape.value_dim, Draw::values);
   const std::vector<RowRange> shards = shard_ranges(m, comm.size(), chunk);
   const RowRange mine = shards[static_cast<std::size_t>(comm.rank())];
   const KeySource<T> own = {keys.view().slice_rows(mine), values.view().slice_rows(mine), {}};

@@ -14,7 +14,7 @@
 #include "naive_models.hpp"
 #include "problem/sequence.hpp"
 #include "ranks.hpp"
-#include "study/oracle.hpp"
+#include "truth/oracle.hpp"
 
 namespace knowscale {
 namespace {

@@ -12,7 +12,7 @@
 #include "core/random.hpp"
 #include "kernels/threads.hpp"
 #include "ranks.hpp"
-#include "study/oracle.hpp"
+#include "truth/oracle.hpp"
 
 namespace knowscale {
 namespace {
@@ -22,17 +22,17 @@ struct Data {
   std::function<double(std::int64_t, std::int64_t)> key, value, query;
 };
 
-double normal(Stream stream, std::int64_t row, std::int64_t column) {
+double normal(Draw draw, std::int64_t row, std::int64_t column) {
   std::vector<double> numbers(16);
   fill_normal(7, stream, row, numbers);
   return numbers[static_cast<std::size_t>(column)];
 }
 
 Data gaussian() {
-  const auto of = [](Stream stream) {
-    return [stream](std::int64_t i, std::int64_t j) { return normal(stream, i, j); };
+  const auto of = [](Draw draw) {
+    return [draw](std::int64_t i, std::int64_t j) { return normal(draw, i, j); };
   };
-  return {of(Stream::keys), of(Stream::values), of(Stream::queries)};
+  return {of(Draw::keys), of(Draw::values), of(Draw::queries)};
 }
 
 Case case_of(const Communicator& comm, const char* model, double scale) {
@@ -141,7 +141,7 @@ TEST(Oracle, RefusesWhatItCannotTell) {
   for_rank_counts({1, 3}, [](const Communicator& comm) {
     Data data = gaussian();
     data.key = [](std::int64_t k, std::int64_t j) {
-      return normal(Stream::keys, 0, j) * (1 + 1e-7 * static_cast<double>(k % 3));
+      return normal(Draw::keys, 0, j) * (1 + 1e-7 * static_cast<double>(k % 3));
     };
     const Case c = case_of(comm, "knowledge", 1e12);
     const Verification verification = verify<float>(comm, c, data);
@@ -155,7 +155,7 @@ TEST(Oracle, RefusesWhatItCannotTell) {
 TEST(Oracle, RefusesScoresThatDoNotFit) {
   for_rank_counts({2}, [](const Communicator& comm) {
     Data data = gaussian();
-    data.key = [](std::int64_t k, std::int64_t j) { return 1e30 * normal(Stream::keys, k, j); };
+    data.key = [](std::int64_t k, std::int64_t j) { return 1e30 * normal(Draw::keys, k, j); };
     const Verification verification = verify<float>(comm, case_of(comm, "knowledge", 1e20), data);
     EXPECT_FALSE(verification.passed());
     EXPECT_NE(verification.untold.find("do not fit"), std::string::npos) << verification.untold;
@@ -164,13 +164,13 @@ TEST(Oracle, RefusesScoresThatDoNotFit) {
 
 // Descriptors: counts from 0 to 255, of which one column is 0 but for a key far from every query.
 Data descriptors() {
-  const auto count = [](Stream stream) {
-    return [stream](std::int64_t i, std::int64_t j) {
-      const double x = std::round(std::max(0.0, 60 * normal(stream, i, j)));
-      return j == 5 ? (stream == Stream::keys && i == 13 ? 1.0 : 0.0) : i == 13 && stream == Stream::keys ? 0.0 : x;
+  const auto count = [](Draw draw) {
+    return [draw](std::int64_t i, std::int64_t j) {
+      const double x = std::round(std::max(0.0, 60 * normal(draw, i, j)));
+      return j == 5 ? (draw == Draw::keys && i == 13 ? 1.0 : 0.0) : i == 13 && draw == Draw::keys ? 0.0 : x;
     };
   };
-  return {count(Stream::keys), count(Stream::keys), count(Stream::queries)};
+  return {count(Draw::keys), count(Draw::keys), count(Draw::queries)};
 }
 
 TEST(Oracle, ZerosAreNoErrors) {
@@ -204,11 +204,11 @@ TEST(Oracle, SubnormalNumbersAreRoundedAbsolutely) {
       Case c = case_of(comm, model, .25);
       if (c.model == "linear") c.kernel = c.reduction = kUnused;
       Data data = gaussian();
-      data.key = [](std::int64_t k, std::int64_t j) { return 1e-41 * normal(Stream::keys, k, j); };
+      data.key = [](std::int64_t k, std::int64_t j) { return 1e-41 * normal(Draw::keys, k, j); };
       data.value = data.key;
       EXPECT_TRUE(verify<float>(comm, c, data).passed()) << model;
       EXPECT_TRUE(verify<Bf16>(comm, c, data).passed()) << model;
-      data.key = [](std::int64_t k, std::int64_t j) { return 1e-310 * normal(Stream::keys, k, j); };
+      data.key = [](std::int64_t k, std::int64_t j) { return 1e-310 * normal(Draw::keys, k, j); };
       data.value = data.key;
       EXPECT_TRUE(verify<double>(comm, c, data).passed()) << model;
     }

@@ -57,7 +57,7 @@ Matrix<T> random_matrix(std::int64_t rows, std::int64_t cols, int seed, double s
   Matrix<T> matrix(rows, cols);
   std::vector<double> row(static_cast<std::size_t>(cols));
   for (std::int64_t i = 0; i < rows; ++i) {
-    fill_normal(static_cast<std::uint64_t>(seed), Stream::samples, i, row);
+    fill_normal(static_cast<std::uint64_t>(seed), Draw::samples, i, row);
     for (std::int64_t j = 0; j < cols; ++j) matrix(i, j) = static_cast<T>(spread * row[static_cast<std::size_t>(j)]);
   }
   return matrix;

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "kernels/threads.hpp"
-#include "models/symmetry.hpp"
+#include "truth/symmetry.hpp"
 #include "ranks.hpp"
 
 namespace knowscale {

@@ -7,7 +7,7 @@
 #include "record/durable_file.hpp"
 #include "record/table_file.hpp"
 #include "study/case_run.hpp"
-#include "study/keys.hpp"
+#include "campaign/keys.hpp"
 
 namespace knowscale {
 namespace {

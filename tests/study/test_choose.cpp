@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "study/expand.hpp"
+#include "campaign/expand.hpp"
 
 namespace knowscale {
 namespace {

@@ -52,12 +52,12 @@ void compute_with(double slack, const AttentionInput<T>& input, MatrixView<Accum
   std::vector<Partial<Accumulator<T>>> others;
   for (std::int64_t range = 1; range < division.key_ranges; ++range) others.emplace_back(input.queries.rows, shape);
 
-  const std::int64_t a_range = division.query_blocks * shape.kv_heads;
-  threads.parallel_for(division.key_ranges * a_range, [&](std::int64_t task) {
-    const std::int64_t range = task / a_range, kv_head = task % a_range / division.query_blocks;
+  const std::int64_t per_range = division.query_blocks * shape.kv_heads;
+  threads.parallel_for(division.key_ranges * per_range, [&](std::int64_t task) {
+    const std::int64_t range = task / per_range, kv_head = task % per_range / division.query_blocks;
     const RowRange block = row_range(rows, division.query_blocks, task % division.query_blocks);
     if (block.size() == 0) return;
-    run(Stream<T>{input,
+    run(Pass<T>{input,
                   {shape, kv_head, block.begin, block.size()},
                   row_range(keys, division.key_ranges, range),
                   tiles.keys,

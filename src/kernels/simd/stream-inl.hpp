@@ -26,7 +26,7 @@ using namespace knowscale::HWY_NAMESPACE;  // NOLINT: of the same target
 namespace hn = hwy::HWY_NAMESPACE;
 
 template <class Queries, class T>
-void stream_past(Queries&& queries, const Stream<T>& stream) {
+void stream_past(Queries&& queries, const Pass<T>& stream) {
   auto blocks = queries.blocks(stream.rows.kv_head, stream.key_block);
   const auto range = [&](std::int64_t begin) -> RowRange {
     return {std::min(begin, stream.keys.end), std::min(begin + stream.key_block, stream.keys.end)};
@@ -40,7 +40,7 @@ void stream_past(Queries&& queries, const Stream<T>& stream) {
 
 #if HWY_TARGET != HWY_SCALAR
 template <class Numbers, int kVectors, int kBlock, class T>
-void stream_past_few(const Stream<T>& stream) {
+void stream_past_few(const Pass<T>& stream) {
   using InPlace = FewQueries<T, Numbers, kVectors, kBlock>;
   using Copied = FewQueries<T, FewSingleNumbers<Accumulator<T>>, kVectors, kBlock>;
   const bool sparse = stream.processor.asks_sparsely;
@@ -54,7 +54,7 @@ void stream_past_few(const Stream<T>& stream) {
 
 // In the fewest lanes that hold the queries.
 template <class T>
-void stream_past_few(const Stream<T>& stream) {
+void stream_past_few(const Pass<T>& stream) {
   using L = Accumulator<T>;
   using Numbers = std::conditional_t<std::is_same_v<T, Bf16>, FewBf16, FewSingleNumbers<L>>;
   constexpr int kLargestBlock = 16 / sizeof(L);
@@ -75,7 +75,7 @@ void stream_past_few(const Stream<T>& stream) {
 #endif
 
 template <int kVectors, class T>
-void stream_past_many(const Stream<T>& stream) {
+void stream_past_many(const Pass<T>& stream) {
 #if KNOWSCALE_HAVE_DOT_OF_PAIRS
   if constexpr (std::is_same_v<T, Bf16>) {
     if (has_dot_of_pairs()) {
@@ -89,7 +89,7 @@ void stream_past_many(const Stream<T>& stream) {
 }
 
 template <class T>
-void choose(const Stream<T>& stream) {
+void choose(const Pass<T>& stream) {
 #if HWY_TARGET != HWY_SCALAR
   const std::int64_t rows = stream.rows.count, most = most_few_queries<Accumulator<T>>();
   if (rows <= most / 2 || (rows <= most && !stream.processor.broadcasts_are_free)) return stream_past_few(stream);

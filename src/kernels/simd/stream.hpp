@@ -15,7 +15,7 @@ namespace knowscale::simd {
 inline constexpr double kSlack = 32, kNoSlack = 0;
 
 template <class T>
-struct Stream {
+struct Pass {
   const AttentionInput<T>& input;
   QueryRows rows;
   RowRange keys;
@@ -27,6 +27,6 @@ struct Stream {
 };
 
 template <class T>
-void run(const Stream<T>& stream);
+void run(const Pass<T>& stream);
 
 }  // namespace knowscale::simd

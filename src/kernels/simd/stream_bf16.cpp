@@ -9,7 +9,7 @@
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {
 
-void run_bf16(const Stream<Bf16>& stream) { choose(stream); }
+void run_bf16(const Pass<Bf16>& stream) { choose(stream); }
 
 }  // namespace knowscale::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -20,7 +20,7 @@ namespace knowscale::simd {
 HWY_EXPORT(run_bf16);
 
 template <>
-void run(const Stream<Bf16>& stream) {
+void run(const Pass<Bf16>& stream) {
   HWY_DYNAMIC_DISPATCH(run_bf16)(stream);
 }
 

@@ -9,7 +9,7 @@
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {
 
-void run_f16(const Stream<F16>& stream) { choose(stream); }
+void run_f16(const Pass<F16>& stream) { choose(stream); }
 
 }  // namespace knowscale::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -20,7 +20,7 @@ namespace knowscale::simd {
 HWY_EXPORT(run_f16);
 
 template <>
-void run(const Stream<F16>& stream) {
+void run(const Pass<F16>& stream) {
   HWY_DYNAMIC_DISPATCH(run_f16)(stream);
 }
 

@@ -9,7 +9,7 @@
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {
 
-void run_f32(const Stream<float>& stream) { choose(stream); }
+void run_f32(const Pass<float>& stream) { choose(stream); }
 
 }  // namespace knowscale::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -20,7 +20,7 @@ namespace knowscale::simd {
 HWY_EXPORT(run_f32);
 
 template <>
-void run(const Stream<float>& stream) {
+void run(const Pass<float>& stream) {
   HWY_DYNAMIC_DISPATCH(run_f32)(stream);
 }
 

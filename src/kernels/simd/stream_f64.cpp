@@ -9,7 +9,7 @@
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {
 
-void run_f64(const Stream<double>& stream) { choose(stream); }
+void run_f64(const Pass<double>& stream) { choose(stream); }
 
 }  // namespace knowscale::simd::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -20,7 +20,7 @@ namespace knowscale::simd {
 HWY_EXPORT(run_f64);
 
 template <>
-void run(const Stream<double>& stream) {
+void run(const Pass<double>& stream) {
   HWY_DYNAMIC_DISPATCH(run_f64)(stream);
 }
 

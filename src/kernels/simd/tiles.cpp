@@ -54,8 +54,8 @@ const Processor& this_processor() {
 Tiles choose_tiles(const HeadShape& shape, std::int64_t rows, std::int64_t stored_bytes, std::int64_t lane_bytes,
                    const CacheSizes& caches, const TileSizes& forced) {
   const std::int64_t width = shape.key_dim + shape.value_dim;
-  const auto share = [](std::int64_t bytes, std::int64_t bytes_a_row, std::int64_t multiple) {
-    return bytes / bytes_a_row / multiple * multiple;
+  const auto share = [](std::int64_t bytes, std::int64_t bytes_per_row, std::int64_t multiple) {
+    return bytes / bytes_per_row / multiple * multiple;
   };
   Tiles tiles;
   // Packed queries and sums fill half of the second level,

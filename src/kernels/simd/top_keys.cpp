@@ -276,14 +276,14 @@ TopKeys top_keys(const AttentionInput<T>& input, std::int64_t count, const Threa
   const HeadShape& shape = input.shape;
   const std::int64_t rows = input.queries.rows * (shape.heads / shape.kv_heads), keys = input.keys.rows;
   const std::int64_t blocks = (rows + simd::kBlockRows - 1) / simd::kBlockRows;
-  const std::int64_t a_range = std::max<std::int64_t>(blocks * shape.kv_heads, 1);
-  const std::int64_t most_ranges = std::max<std::int64_t>(simd::kTasks / a_range, 1);
+  const std::int64_t per_range = std::max<std::int64_t>(blocks * shape.kv_heads, 1);
+  const std::int64_t most_ranges = std::max<std::int64_t>(simd::kTasks / per_range, 1);
   const std::int64_t ranges = std::clamp<std::int64_t>(keys / simd::kLeastKeys, 1, most_ranges);
   std::vector<TopKeys> found;
   for (std::int64_t range = 0; range < ranges; ++range) found.emplace_back(input.queries.rows * shape.heads, count);
 
   threads.parallel_for(ranges * blocks * shape.kv_heads, [&](std::int64_t task) {
-    const std::int64_t range = task / a_range, kv_head = task % a_range / blocks;
+    const std::int64_t range = task / per_range, kv_head = task % per_range / blocks;
     const RowRange block = row_range(rows, blocks, task % blocks);
     simd::add(input, {shape, kv_head, block.begin, block.size()}, row_range(keys, ranges, range), threads,
               found[static_cast<std::size_t>(range)]);

@@ -8,7 +8,7 @@
 #include "cuda/mpi/device_problem.hpp"
 #include "models/lstm.hpp"
 #include "mpi/ranks.hpp"
-#include "study/oracle.hpp"
+#include "truth/oracle.hpp"
 
 namespace knowscale {
 namespace {
