@@ -136,12 +136,14 @@ std::vector<KeyValue> Axes::heeded_values(const CaseKey& key) const {
 }
 
 double Axes::count() {
-  const std::size_t first = 4;  // knowledge, model, kernel, reduction: what decides which other keys are heeded
+  // Behind the last of knowledge, model, kernel and reduction, which decide what other keys are heeded.
+  const std::size_t first = static_cast<std::size_t>(&case_key("reduction") - case_keys().data()) + 1;
   double all = 0;
   std::set<std::string> seen;
   walk(0, first, [&] {
-    if (!seen.insert(fmt::format("{}|{}|{}|{}", case_.knowledge, case_.model, case_.kernel, case_.reduction)).second)
-      return;
+    std::string decided;
+    for (const CaseKey& key : case_keys().first(first)) decided += text_of(key.get(case_)) + '|';
+    if (!seen.insert(decided).second) return;
     double product = 1;
     for (const CaseKey& key : case_keys().subspan(first)) product *= static_cast<double>(heeded_values(key).size());
     all += product;

@@ -111,6 +111,8 @@ std::vector<CaseKey> make_keys() {
   const KeyValue open = {}, no = "no";
   std::vector<CaseKey> keys;
   const auto add = [&](CaseKey key) { keys.push_back(std::move(key)); };
+  add(name({"tag", Role::problem, "free text, to find cases again by", std::string(kUnused)},
+           [](auto& c) -> auto& { return c.tag; }));
   add(name({"knowledge", Role::problem, "knowledge set: generator or file", gaussian},
            [](auto& c) -> auto& { return c.knowledge; }));
   add(name({"model", Role::model, "model", open, "has to be given"}, [](auto& c) -> auto& { return c.model; }));

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/error.hpp"
 #include "kernels/engine.hpp"
 #include "models/cost.hpp"
@@ -291,6 +293,19 @@ TEST(Expand, ScalesAreRefusedWhereThePrecisionCannotHoldThem) {
   EXPECT_TRUE(is_taken(Precision::f64, 1e300));
   EXPECT_TRUE(is_taken(Precision::f64, 1e-300));
   EXPECT_FALSE(is_taken(Precision::f64, 1.7e308)) << "not times log2 e";
+}
+
+TEST(Expand, ATagMakesCasesOfItsOwnAndAColumn) {
+  Study s = study();
+  s["tag"] = {"before", "after"};
+  const std::vector<Case> cases = cases_of(s);
+  ASSERT_EQ(cases.size(), 2U);
+  EXPECT_EQ(cases[1].tag, "after");
+  const std::vector<Column> columns = case_columns(cases[1]);
+  const auto tag = std::find_if(columns.begin(), columns.end(), [](const Column& column) { return column.name == "tag"; });
+  ASSERT_NE(tag, columns.end());
+  EXPECT_EQ(std::get<std::vector<std::string>>(tag->values), std::vector<std::string>{"after"});
+  EXPECT_NE(case_label(cases[1]).find("tag after"), std::string::npos);
 }
 
 TEST(Expand, ValuesGivenTwiceMakeOneCase) {
