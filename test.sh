@@ -43,7 +43,7 @@ export KNOWSCALE_EMULATED="$root/build/$preset/tests/cuda/knowscale_emulated"
 prepare "$preset" "${configuration[@]}"
 
 say "ctest"
-ctest --test-dir "$root/build/$preset" --output-on-failure "$@"
+ctest --test-dir "$root/build/$preset" --parallel "$(nproc)" --output-on-failure "$@"
 [ $# -eq 0 ] || exit 0
 
 if [ "$preset" = sanitize ]; then

@@ -38,7 +38,7 @@ Matrix<T> random_matrix(std::int64_t rows, std::int64_t cols, Draw draw, const T
     std::vector<double> row(static_cast<std::size_t>(cols));
     const RowRange mine = row_range(rows, threads.count(), part);
     for (std::int64_t i = mine.begin; i < mine.end; ++i) {
-      fill_normal(1, stream, i, row);
+      fill_normal(1, draw, i, row);
       for (std::int64_t j = 0; j < cols; ++j) matrix(i, j) = static_cast<T>(row[static_cast<std::size_t>(j)]);
     }
   });

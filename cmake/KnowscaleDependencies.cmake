@@ -17,6 +17,16 @@ foreach(mpi openmpi mpich)
       "-DHDF5_C_COMPILER_EXECUTABLE=/usr/bin/h5pcc.${mpi}, after removing CMakeCache.txt")
   endif()
 endforeach()
+# Others may do, and have not passed the tests.
+include(CheckSymbolExists)
+set(CMAKE_REQUIRED_LIBRARIES MPI::MPI_C)
+check_symbol_exists(OPEN_MPI mpi.h KNOWSCALE_OPEN_MPI)
+unset(CMAKE_REQUIRED_LIBRARIES)
+if(NOT KNOWSCALE_OPEN_MPI)
+  message(WARNING "knowscale is tested with Open MPI alone, and the MPI that was found (${MPI_C_LIBRARIES}) is another one: "
+    "name Open MPI's with -DMPI_C_COMPILER=mpicc.openmpi, or go on and look at ./test.sh")
+endif()
+
 find_package(TBB REQUIRED)
 find_package(fmt REQUIRED)
 find_package(CLI11 REQUIRED)

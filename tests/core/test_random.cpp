@@ -11,7 +11,7 @@ namespace {
 
 std::vector<double> normal_row(std::uint64_t seed, Draw draw, std::int64_t row, std::size_t width) {
   std::vector<double> out(width);
-  fill_normal(seed, stream, row, out);
+  fill_normal(seed, draw, row, out);
   return out;
 }
 

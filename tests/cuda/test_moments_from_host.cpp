@@ -29,9 +29,9 @@ struct Knowledge {
   Knowledge() {
     std::vector<double> row(kHeads * kWidth);
     for (std::int64_t k = 0; k < kRows; ++k) {
-      fill_normal(3, knowscale::Stream::keys, k, row);
+      fill_normal(3, knowscale::Draw::keys, k, row);
       for (std::size_t j = 0; j < row.size(); ++j) keys(k, static_cast<std::int64_t>(j)) = static_cast<T>(row[j]);
-      fill_normal(3, knowscale::Stream::values, k, row);
+      fill_normal(3, knowscale::Draw::values, k, row);
       for (std::size_t j = 0; j < row.size(); ++j) values(k, static_cast<std::int64_t>(j)) = static_cast<T>(row[j]);
     }
   }

@@ -47,7 +47,7 @@ struct Inputs {
   static void fill(Matrix<T>& matrix, Draw draw, double factor) {
     std::vector<double> row(static_cast<std::size_t>(matrix.cols()));
     for (std::int64_t i = 0; i < matrix.rows(); ++i) {
-      fill_normal(5, stream, i, row);
+      fill_normal(5, draw, i, row);
       for (std::int64_t j = 0; j < matrix.cols(); ++j)
         matrix(i, j) = static_cast<T>(factor * row[static_cast<std::size_t>(j)]);
     }

@@ -49,7 +49,7 @@ struct Inputs {
   static void fill(Matrix<T>& matrix, Draw draw, Numbers numbers) {
     std::vector<double> row(static_cast<std::size_t>(matrix.cols()));
     for (std::int64_t i = 0; i < matrix.rows(); ++i) {
-      fill_normal(11, stream, i, row);
+      fill_normal(11, draw, i, row);
       for (std::int64_t j = 0; j < matrix.cols(); ++j) {
         const double x = row[static_cast<std::size_t>(j)];
         matrix(i, j) = static_cast<T>(numbers == Numbers::normal ? x : std::clamp(std::round(x), -2.0, 2.0));

@@ -24,7 +24,7 @@ struct Data {
 
 double normal(Draw draw, std::int64_t row, std::int64_t column) {
   std::vector<double> numbers(16);
-  fill_normal(7, stream, row, numbers);
+  fill_normal(7, draw, row, numbers);
   return numbers[static_cast<std::size_t>(column)];
 }
 
