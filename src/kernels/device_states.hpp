@@ -36,4 +36,9 @@ class DeviceStates {
   virtual void* stream() const = 0;
 };
 
+// For at most `rows` rows, of attention of that shape by a kernel of devices. Throws Error(resource) where there is no
+// room.
+template <class T>
+using MakeStates = std::unique_ptr<DeviceStates<T>>(const AttentionInput<T>& input, Method method, std::int64_t rows);
+
 }  // namespace knowscale

@@ -20,18 +20,10 @@
 
 namespace knowscale {
 
-// As top_keys() of kernels/top_keys.hpp: keys and scores to the same bits, lse but for rounding.
-template <class T>
-using FindTopKeys = TopKeys(const AttentionInput<T>& input, std::int64_t count, const Threads& threads);
-
 // Has `rows` (heads side by side, head_dim columns each) where it computes, for as long as what is returned lives:
 // calls that are given these rows, or some of them, copy nothing. The rows must stay as and where they are.
 template <class T>
 using KeepRows = std::shared_ptr<const void>(MatrixView<const T> rows, std::int64_t heads, std::int64_t head_dim);
-
-// For at most `rows` rows, of attention of that shape by a kernel of the engine.
-template <class T>
-using MakeStates = std::unique_ptr<DeviceStates<T>>(const AttentionInput<T>& input, Method method, std::int64_t rows);
 
 struct Device {
   int index = 0;

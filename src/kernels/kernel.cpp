@@ -9,6 +9,7 @@
 #include "kernels/engine.hpp"
 
 namespace knowscale {
+
 bool Kernel::on_device() const { return engine().devices != nullptr; }
 
 std::span<const Kernel> kernels() {

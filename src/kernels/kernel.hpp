@@ -28,8 +28,8 @@ enum class Method { plain, fused, products, products_tf32 };
 struct Roundings {
   double factors = 0;  // of scores and weighted values, before they are multiplied
   double weights = 0;  // beyond weight_roundoff() of the precision
-  double least_weight =
-      0;  // beside a largest one of 1, below which weights round absolutely; where over least_weight()
+  // Beside a largest one of 1, weights below this round absolutely; where over least_weight().
+  double least_weight = 0;
 };
 
 // Products of numbers of these formats cannot be faster than this measured rate (study/ceilings.hpp), of whose products

@@ -53,6 +53,8 @@ struct TopKeys {
 // there are.
 template <class T>
 TopKeys top_keys(const AttentionInput<T>& input, std::int64_t count, const Threads& threads);
+template <class T>
+using FindTopKeys = TopKeys(const AttentionInput<T>& input, std::int64_t count, const Threads& threads);
 
 // Counts keys from `first`, the first row of this shard in the whole, as a merge of shards needs them.
 void shift_keys(TopKeys& top, std::int64_t first);

@@ -36,6 +36,10 @@ class AttentionModel : public PreparedModel<T> {
   ShardedKeys<N> knowledge_keys(MatrixView<const N> keys, MatrixView<const N> values) const {
     return {{keys, values, {}}, shard_ranges(problem_.c.m, problem_.comm.size(), problem_.c.shard_granule())};
   }
+  // The knowledge as it is stored.
+  ShardedKeys<T> stored_knowledge() const {
+    return knowledge_keys(problem_.knowledge.keys.view(), problem_.knowledge.values());
+  }
   // This rank's own tokens, or rows made of them.
   template <class N>
   ShardedKeys<N> token_keys(MatrixView<const N> keys, MatrixView<const N> values) const {

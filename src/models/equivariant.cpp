@@ -12,8 +12,7 @@ class Prepared : public MomentAttention<T> {
  public:
   Prepared(const Problem<T>& problem, const Backend& backend)
       : MomentAttention<T>(problem, backend),
-        attention_(this->template softmax<T>(
-            this->tokens_.rows(), {this->knowledge_keys(problem.knowledge.keys.view(), problem.knowledge.values())})),
+        attention_(this->template softmax<T>(this->tokens_.rows(), {this->stored_knowledge()})),
         attended_(this->output_.rows(), this->output_.cols()) {}
 
   Phases run() override {

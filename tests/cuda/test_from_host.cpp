@@ -134,9 +134,8 @@ TYPED_TEST(FromHost, TilesAndTheirNumberDoNotMatter) {
 TYPED_TEST(FromHost, KeptRowsStayOnTheDevice) {
   for (const int columns : {64, 12}) {
     Problem<TypeParam> p({3, 40, 2, 2, columns, columns});
-    std::optional<std::shared_ptr<const void>> keys =
-        keep_on_device<TypeParam>(p.keys.view(), 2, columns);
-    const auto values = keep_on_device<TypeParam>(p.values.view(), 2, columns);
+    std::optional<std::shared_ptr<const void>> keys = keep_on_device(p.keys.view(), 2, columns);
+    const auto values = keep_on_device(p.values.view(), 2, columns);
     const Problem<TypeParam> as_it_was({3, 40, 2, 2, columns, columns});
     for (TypeParam& x : p.keys.span()) x = TypeParam(9.0f);
     for (const auto& kernel : kernels_for<TypeParam>()) {
@@ -155,7 +154,7 @@ TYPED_TEST(FromHost, KeptRowsStayOnTheDevice) {
 
 TYPED_TEST(FromHost, SomeOfTheKeptRowsAreTakenFromTheirPlace) {
   const Problem<TypeParam> whole({2, 60, 1, 1, 64, 64});
-  const auto keys = keep_on_device<TypeParam>(whole.keys.view(), 1, 64);
+  const auto keys = keep_on_device(whole.keys.view(), 1, 64);
   Problem<TypeParam> part({2, 17, 1, 1, 64, 64});
   const RowRange rows = {31, 48};
   std::copy_n(whole.keys.row(rows.begin), part.keys.size(), part.keys.data());
@@ -171,7 +170,7 @@ TYPED_TEST(FromHost, SomeOfTheKeptRowsAreTakenFromTheirPlace) {
 // Beside heads of more than 256 columns others are not padded either, as they are where they are kept.
 TYPED_TEST(FromHost, KeptRowsOfAnotherWidthAreCopied) {
   const Problem<TypeParam> p({2, 20, 2, 2, 300, 12});
-  const auto values = keep_on_device<TypeParam>(p.values.view(), 2, 12);
+  const auto values = keep_on_device(p.values.view(), 2, 12);
   for (const auto& kernel : kernels_for<TypeParam>()) {
     if (kernel.name == "cuda") continue;  // takes no such heads
     Matrix<float> state(4, 14);
@@ -223,7 +222,7 @@ TYPED_TEST(FromHost, MemoryIsEstimated) {
   const Problem<TypeParam> p({400, 48, 4, 2, 40, 40});
   const HeadShape shape = {4, 2, 40, 40};
   for (const auto& kernel : kernels_for<TypeParam>()) {
-    const auto keys = keep_on_device<TypeParam>(p.keys.view(), 2, 40), values = keep_on_device<TypeParam>(p.values.view(), 2, 40);
+    const auto keys = keep_on_device(p.keys.view(), 2, 40), values = keep_on_device(p.values.view(), 2, 40);
     const std::int64_t before = free_bytes();
     Matrix<float> state(400 * 4, 42);
     kernel.compute(input_of(p), state.view(), Threads(1));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/cuda/cuda.hpp"
+#include "kernels/threads.hpp"
 #include "naive_lstm.hpp"
 
 namespace knowscale::cuda {
@@ -85,7 +86,7 @@ TYPED_TEST(LstmFromHost, ReadsKnowledgeInBlocks) {
     Knowledge<TypeParam> knowledge;
     knowledge.separate_values = separate_values;
     const auto weights = weights_for<TypeParam>(knowledge.width());
-    const auto lstm = seq2seq_on_device(weights);
+    const auto lstm = seq2seq_on_device(weights, {}, Threads(1));
     for (int run = 0; run < 2; ++run) {
       State<TypeParam> state;
       read_in_blocks(*lstm, knowledge, {{0, 5}, {5, 8}, {8, kRows}}, state);
@@ -99,15 +100,15 @@ TYPED_TEST(LstmFromHost, ReadsKeptKnowledgeWhereItIs) {
   for (const bool separate_values : {false, true}) {
     Knowledge<TypeParam> knowledge;
     knowledge.separate_values = separate_values;
-    const auto keys = keep_on_device<TypeParam>(knowledge.keys.view(), 1, kWidth);
-    const auto values = keep_on_device<TypeParam>(knowledge.values.view(), 1, kWidth);
+    const auto keys = keep_on_device(knowledge.keys.view(), 1, kWidth);
+    const auto values = keep_on_device(knowledge.values.view(), 1, kWidth);
     std::ranges::fill(knowledge.keys.span(), TypeParam(9));
     std::ranges::fill(knowledge.values.span(), TypeParam(9));
     Knowledge<TypeParam> as_it_was;
     as_it_was.separate_values = separate_values;
     const auto weights = weights_for<TypeParam>(knowledge.width());
     State<TypeParam> state;
-    read_in_blocks(*seq2seq_on_device(weights), knowledge, {{0, 7}, {7, kRows}}, state);
+    read_in_blocks(*seq2seq_on_device(weights, {}, Threads(1)), knowledge, {{0, 7}, {7, kRows}}, state);
     expect_read(weights, as_it_was, state);
   }
 }
@@ -115,7 +116,7 @@ TYPED_TEST(LstmFromHost, ReadsKeptKnowledgeWhereItIs) {
 TYPED_TEST(LstmFromHost, AnswersSequencesOfUnequalLengths) {
   const Knowledge<TypeParam> knowledge;
   const auto weights = weights_for<TypeParam>(knowledge.width());
-  const auto lstm = seq2seq_on_device(weights);
+  const auto lstm = seq2seq_on_device(weights, {}, Threads(1));
   for (const std::vector<std::int64_t>& active :
        {std::vector<std::int64_t>{1}, {5, 3, 3, 1}, {2, 2}}) {  // the room for states grows and stays
     const std::int64_t rows = std::accumulate(active.begin(), active.end(), std::int64_t{0});

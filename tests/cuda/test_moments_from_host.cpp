@@ -114,8 +114,8 @@ TYPED_TEST(MomentsFromHost, OfKeptRowsAreTakenFromTheirPlace) {
   const Knowledge<TypeParam> as_it_was;
   const RowRange some = {5, 31};
   const auto copied = sums_of(knowledge.rows(some), kChunk);
-  const auto keys = keep_on_device<TypeParam>(knowledge.keys.view(), kHeads, kWidth);
-  auto values = keep_on_device<TypeParam>(knowledge.values.view(), kHeads, kWidth);
+  const auto keys = keep_on_device(knowledge.keys.view(), kHeads, kWidth);
+  auto values = keep_on_device(knowledge.values.view(), kHeads, kWidth);
   for (TypeParam& x : knowledge.keys.span()) x = TypeParam(9.0f);
   for (TypeParam& x : knowledge.values.span()) x = TypeParam(9.0f);
   const auto kept = sums_of(knowledge.rows(some), kChunk);

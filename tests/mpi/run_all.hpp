@@ -13,6 +13,7 @@ namespace knowscale {
 // Within an MpiSession. Returns the exit status.
 inline int run_all_tests(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
+  GTEST_FLAG_SET(catch_exceptions, false);  // on one rank it would leave the others waiting: it ends the job
   const Communicator world = Communicator::world();
   testing::TestEventListeners& listeners = testing::UnitTest::GetInstance()->listeners();
   class FailuresOnly : public testing::EmptyTestEventListener {

@@ -24,6 +24,7 @@ const std::string kSample = std::string(KNOWSCALE_SOURCE_DIR) + "/data/wordnet-s
 Case file_case(const Communicator& comm) {
   Case c;
   c.knowledge = kSample;
+  c.separate_values = false;
   c.m = 2000;
   c.d = 128;
   c.n = 100;

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string>
 
@@ -36,7 +35,6 @@ std::int64_t resident_bytes(Precision precision, std::int64_t rows, std::int64_t
 
 // A copy of `rows` (heads side by side, head_dim columns each) on the device, for as long as what is returned lives:
 // kernels that are given these rows, or some of them, use it and copy nothing. The rows must stay as and where they are.
-template <class T>
-std::shared_ptr<const void> keep_on_device(MatrixView<const T> rows, std::int64_t heads, std::int64_t head_dim);
+extern const ByPrecision<KeepRows> keep_on_device;
 
 }  // namespace knowscale::cuda

@@ -74,16 +74,6 @@ double sum_moments_exactly(const MomentRows<T>& rows, std::span<const MomentKind
   });
 }
 
-template <class T>
-TopKeys find_top_keys(const AttentionInput<T>& input, std::int64_t count, const Threads&) {
-  return top_keys_from_host(input, count);
-}
-
-template <class T>
-std::unique_ptr<Seq2Seq<T>> make_seq2seq(const Seq2SeqWeights<T>& weights, const Seq2SeqSizes&, const Threads&) {
-  return seq2seq_on_device(weights);
-}
-
 std::vector<DeviceRate> measure_devices(double seconds_each) {
   const DeviceRates rates = measure_device_rates(seconds_each);
   return {{"device_copy", "B/s", rates.copy},    {"device_read", "B/s", std::max(rates.read, rates.copy)},
@@ -109,10 +99,10 @@ const Engine& engine() {
       .kernels = kernels,
       .moments = by_precision<SumMoments>([]<class T>() { return sum_moments<T>; }),
       .exact_moments = by_precision<SumMomentsExactly>([]<class T>() { return sum_moments_exactly<T>; }),
-      .top_keys = by_precision<FindTopKeys>([]<class T>() { return find_top_keys<T>; }),
-      .seq2seq = by_precision<MakeSeq2Seq>([]<class T>() { return make_seq2seq<T>; }, Numbers<float, double>()),
-      .keep = by_precision<KeepRows>([]<class T>() { return keep_on_device<T>; }),
-      .states = by_precision<MakeStates>([]<class T>() { return device_states<T>; }, Numbers<float, Bf16, F16>()),
+      .top_keys = top_keys_from_host,
+      .seq2seq = seq2seq_on_device,
+      .keep = keep_on_device,
+      .states = device_states,
       .devices = &kDevices,
   };
   return of_devices;

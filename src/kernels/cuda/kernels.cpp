@@ -124,10 +124,8 @@ class Kept {
   ResidentRows rows_;
 };
 
-}  // namespace
-
 template <class T>
-std::shared_ptr<const void> keep_on_device(MatrixView<const T> rows, std::int64_t heads, std::int64_t head_dim) {
+std::shared_ptr<const void> keep(MatrixView<const T> rows, std::int64_t heads, std::int64_t head_dim) {
   if (rows.size() == 0) return nullptr;
   RankDevice& device = RankDevice::in_use();
   const auto lock = device.enter();
@@ -144,9 +142,8 @@ std::shared_ptr<const void> keep_on_device(MatrixView<const T> rows, std::int64_
   return std::make_shared<const Kept>(device, std::move(kept));
 }
 
-template std::shared_ptr<const void> keep_on_device(MatrixView<const float>, std::int64_t, std::int64_t);
-template std::shared_ptr<const void> keep_on_device(MatrixView<const double>, std::int64_t, std::int64_t);
-template std::shared_ptr<const void> keep_on_device(MatrixView<const Bf16>, std::int64_t, std::int64_t);
-template std::shared_ptr<const void> keep_on_device(MatrixView<const F16>, std::int64_t, std::int64_t);
+}  // namespace
+
+constinit const ByPrecision<KeepRows> keep_on_device = by_precision<KeepRows>([]<class T>() { return keep<T>; });
 
 }  // namespace knowscale::cuda

@@ -96,16 +96,15 @@ class States : public DeviceStates<T> {
   PinnedBuffer<float> host_;
 };
 
-}  // namespace
-
 template <class T>
-std::unique_ptr<DeviceStates<T>> device_states(const AttentionInput<T>& input, Method method, std::int64_t rows) {
+std::unique_ptr<DeviceStates<T>> make_states(const AttentionInput<T>& input, Method method, std::int64_t rows) {
   const auto lock = RankDevice::in_use().enter();
   return std::make_unique<States<T>>(method, rows, input.shape.value_dim + 2);
 }
 
-template std::unique_ptr<DeviceStates<float>> device_states(const AttentionInput<float>&, Method, std::int64_t);
-template std::unique_ptr<DeviceStates<Bf16>> device_states(const AttentionInput<Bf16>&, Method, std::int64_t);
-template std::unique_ptr<DeviceStates<F16>> device_states(const AttentionInput<F16>&, Method, std::int64_t);
+}  // namespace
+
+constinit const ByPrecision<MakeStates> device_states =
+    by_precision<MakeStates>([]<class T>() { return make_states<T>; }, Numbers<float, Bf16, F16>());
 
 }  // namespace knowscale::cuda

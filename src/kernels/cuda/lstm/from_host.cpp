@@ -187,16 +187,16 @@ class OnDevice : public Seq2Seq<T> {
   States<T> state_, batch_states_;
 };
 
-}  // namespace
-
 template <class T>
-std::unique_ptr<Seq2Seq<T>> seq2seq_on_device(const Seq2SeqWeights<T>& weights) {
+std::unique_ptr<Seq2Seq<T>> make(const Seq2SeqWeights<T>& weights, const Seq2SeqSizes&, const Threads&) {
   RankDevice& device = RankDevice::in_use();
   const auto lock = device.enter();
   return std::make_unique<OnDevice<T>>(device, weights);
 }
 
-template std::unique_ptr<Seq2Seq<float>> seq2seq_on_device(const Seq2SeqWeights<float>&);
-template std::unique_ptr<Seq2Seq<double>> seq2seq_on_device(const Seq2SeqWeights<double>&);
+}  // namespace
+
+constinit const ByPrecision<MakeSeq2Seq> seq2seq_on_device =
+    by_precision<MakeSeq2Seq>([]<class T>() { return make<T>; }, Numbers<float, double>());
 
 }  // namespace knowscale::cuda

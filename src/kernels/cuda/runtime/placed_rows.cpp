@@ -2,9 +2,13 @@
 #include "kernels/cuda/runtime/placed_rows.hpp"
 
 #include <cstddef>
+#include <optional>
 
 namespace knowscale::cuda {
+namespace {
 
+// Where `rows` (heads side by side, head_dim columns each) are kept, whatever their heads are padded to; none where
+// they are not.
 template <class T>
 std::optional<PlacedRows<T>> find_kept(const RankDevice& device, MatrixView<const T> rows, std::int64_t heads,
                                        std::int64_t head_dim) {
@@ -14,6 +18,8 @@ std::optional<PlacedRows<T>> find_kept(const RankDevice& device, MatrixView<cons
   const auto row = static_cast<std::int64_t>(offset / kept->row_bytes);
   return PlacedRows<T>{reinterpret_cast<const T*>(kept->copy.data()) + row * kept->stride, kept->stride, kept->width};
 }
+
+}  // namespace
 
 template <class T>
 PlacedRows<T> place(RankDevice& device, Staging& staging, MatrixView<const T> rows, const HeadLayout& layout) {
@@ -29,19 +35,12 @@ PlacedRows<T> place(RankDevice& device, Staging& staging, MatrixView<const T> ro
   return place<T>(device, staging, rows, {heads, head_dim, head_dim});
 }
 
-template std::optional<PlacedRows<float>> find_kept(const RankDevice&, MatrixView<const float>, std::int64_t,
-                                                    std::int64_t);
 template PlacedRows<float> place(RankDevice&, Staging&, MatrixView<const float>, const HeadLayout&);
 template PlacedRows<float> place(RankDevice&, Staging&, MatrixView<const float>, std::int64_t, std::int64_t);
-template std::optional<PlacedRows<double>> find_kept(const RankDevice&, MatrixView<const double>, std::int64_t,
-                                                     std::int64_t);
 template PlacedRows<double> place(RankDevice&, Staging&, MatrixView<const double>, const HeadLayout&);
 template PlacedRows<double> place(RankDevice&, Staging&, MatrixView<const double>, std::int64_t, std::int64_t);
-template std::optional<PlacedRows<Bf16>> find_kept(const RankDevice&, MatrixView<const Bf16>, std::int64_t,
-                                                   std::int64_t);
 template PlacedRows<Bf16> place(RankDevice&, Staging&, MatrixView<const Bf16>, const HeadLayout&);
 template PlacedRows<Bf16> place(RankDevice&, Staging&, MatrixView<const Bf16>, std::int64_t, std::int64_t);
-template std::optional<PlacedRows<F16>> find_kept(const RankDevice&, MatrixView<const F16>, std::int64_t, std::int64_t);
 template PlacedRows<F16> place(RankDevice&, Staging&, MatrixView<const F16>, const HeadLayout&);
 template PlacedRows<F16> place(RankDevice&, Staging&, MatrixView<const F16>, std::int64_t, std::int64_t);
 

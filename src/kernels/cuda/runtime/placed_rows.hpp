@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 
 #include "core/matrix.hpp"
 #include "kernels/cuda/runtime/rank_device.hpp"
@@ -19,13 +18,8 @@ struct PlacedRows {
   std::int64_t width = 0;
 };
 
-// Where `rows` (heads side by side, head_dim columns each) are kept, whatever their heads are padded to; none where
-// they are not.
-template <class T>
-std::optional<PlacedRows<T>> find_kept(const RankDevice& device, MatrixView<const T> rows, std::int64_t heads,
-                                       std::int64_t head_dim);
-
-// Where they are kept with heads of layout.width, or else in a copy that is queued, in the device's part of `staging`.
+// Where `rows` are kept with heads of layout.width, or else in a copy that is queued, in the device's part of
+// `staging`.
 template <class T>
 PlacedRows<T> place(RankDevice& device, Staging& staging, MatrixView<const T> rows, const HeadLayout& layout);
 

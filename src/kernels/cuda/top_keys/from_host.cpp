@@ -31,10 +31,8 @@ AttentionInput<T> place_all(RankDevice& device, Workspace& workspace, const Atte
   return placed;
 }
 
-}  // namespace
-
 template <class T>
-TopKeys top_keys_from_host(const AttentionInput<T>& input, std::int64_t count) {
+TopKeys find_top_keys(const AttentionInput<T>& input, std::int64_t count, const Threads&) {
   static Workspace workspace;  // used under the device's lock
   RankDevice& device = RankDevice::in_use();
   const auto lock = device.enter();
@@ -42,9 +40,9 @@ TopKeys top_keys_from_host(const AttentionInput<T>& input, std::int64_t count) {
   return top_keys(placed, count, workspace.scratch, device.stream());
 }
 
-template TopKeys top_keys_from_host(const AttentionInput<float>&, std::int64_t);
-template TopKeys top_keys_from_host(const AttentionInput<double>&, std::int64_t);
-template TopKeys top_keys_from_host(const AttentionInput<Bf16>&, std::int64_t);
-template TopKeys top_keys_from_host(const AttentionInput<F16>&, std::int64_t);
+}  // namespace
+
+constinit const ByPrecision<FindTopKeys> top_keys_from_host =
+    by_precision<FindTopKeys>([]<class T>() { return find_top_keys<T>; });
 
 }  // namespace knowscale::cuda

@@ -2,16 +2,13 @@
 // The keys that queries attend to most, found on the device of this rank.
 #pragma once
 
-#include <cstdint>
-
-#include "kernels/attention.hpp"
+#include "core/by_precision.hpp"
 #include "kernels/top_keys.hpp"
 
 namespace knowscale::cuda {
 
 // top_keys() of kernels/top_keys.hpp for queries and keys of the host: keys and scores to the same bits, lse but for
 // rounding. Keys that are kept on the device are read there, others are copied; blocks.
-template <class T>
-TopKeys top_keys_from_host(const AttentionInput<T>& input, std::int64_t count);
+extern const ByPrecision<FindTopKeys> top_keys_from_host;
 
 }  // namespace knowscale::cuda
