@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/partial.hpp"
 #include "kernels/ceilings.hpp"
 #include "kernels/moments.hpp"
+#include "kernels/partial.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {

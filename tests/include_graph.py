@@ -40,7 +40,7 @@ LIBRARIES = {
     r"cudnn\.h": {"kernels/cuda/lstm/cudnn.cpp"},
     r"nccl\.h": {"comm/nccl.cpp"},
     r"hwy/.*": {"kernels", "record/environment.cpp"},
-    r"(oneapi/)?tbb/.*": {"kernels", "record/environment.cpp"},
+    r"(oneapi/)?tbb/.*": {"kernels/threads.cpp", "record/environment.cpp"},
     r"CLI/.*": {"cli/options.cpp"},
     r"toml\+\+/.*": {"campaign/campaign.cpp", "campaign/overrides.hpp", "campaign/section.hpp"},
     r"xxhash\.h": {"campaign/expand.cpp", "record/digest.cpp", "record/environment.cpp"},

@@ -7,13 +7,13 @@
 #include <algorithm>
 #include <set>
 
+#include "campaign/case_limits.hpp"
+#include "campaign/names.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
 #include "core/text.hpp"
 #include "kernels/engine.hpp"
 #include "models/lstm.hpp"
-#include "campaign/case_limits.hpp"
-#include "campaign/names.hpp"
 
 namespace knowscale {
 namespace {
@@ -64,7 +64,8 @@ const std::vector<Axes::Rule>& Axes::rules() {
       {"chunk", [](const Axes& a) { return a.reduction_ != nullptr && a.reduction_->heeds.chunked; }},
       {"node_size", [](const Axes& a) { return a.reduction_ != nullptr && a.reduction_->heeds.by_node; },
        &Axes::take_node_size},
-      {"transport", [](const Axes& a) { return a.kernel_ != nullptr && a.kernel_->on_device(); }, &Axes::take_transport},
+      {"transport", [](const Axes& a) { return a.kernel_ != nullptr && a.kernel_->on_device(); },
+       &Axes::take_transport},
       {"m", [](const Axes& a) { return a.model_->structure.reads_knowledge(); }, &Axes::take_m},
       {"d", nullptr, &Axes::take_d},
       {"lengths", nullptr, &Axes::take_lengths},
@@ -102,7 +103,8 @@ Axes::Axes(const Campaign& campaign, const Study& study, const ExpansionContext&
   for (const KeyValue& kernel : study_["kernel"]) {
     const auto& why = names.without_devices;
     if (why && is_kernel_of_devices(text_of(kernel)))
-      throw Error(why->status(), fmt::format("study \"{}\": kernel \"{}\": {}", study_.name, text_of(kernel), why->what()));
+      throw Error(why->status(),
+                  fmt::format("study \"{}\": kernel \"{}\": {}", study_.name, text_of(kernel), why->what()));
   }
   require_known("kernel", names.kernels);
   require_known("reduction", names.reductions);
@@ -156,9 +158,10 @@ void Axes::for_cases(const std::function<void(const Case&)>& take) {
     const std::int64_t count = std::get<std::int64_t>(threads), cores = context_.machine_cores;
     const std::int64_t most = campaign_.threads_per_core * cores;
     if (count <= most) continue;
-    refuse(fmt::format("threads = {} on a machine with {} core{}: use at most {}, or ask for more with "
-                       "threads_per_core = {} at the top of the campaign",
-                       count, cores, cores == 1 ? "" : "s", most, (count + cores - 1) / cores));
+    refuse(
+        fmt::format("threads = {} on a machine with {} core{}: use at most {}, or ask for more with "
+                    "threads_per_core = {} at the top of the campaign",
+                    count, cores, cores == 1 ? "" : "s", most, (count + cores - 1) / cores));
   }
   walk(0, case_keys().size(), [&] {
     Case c = case_;
@@ -171,9 +174,10 @@ void Axes::for_cases(const std::function<void(const Case&)>& take) {
 void Axes::require_sizes_fit(const Case& c) const {
   require_countable(c);
   if (c.sequence == Placement::sharded && c.tokens() < c.ranks) {
-    refuse(fmt::format("sequence = \"sharded\" with {} token{} in all on {} ranks: use at most {} ranks, or longer or "
-                       "more sequences",
-                       c.tokens(), c.tokens() == 1 ? "" : "s", c.ranks, c.tokens()));
+    refuse(
+        fmt::format("sequence = \"sharded\" with {} token{} in all on {} ranks: use at most {} ranks, or longer or "
+                    "more sequences",
+                    c.tokens(), c.tokens() == 1 ? "" : "s", c.ranks, c.tokens()));
   }
   if (knowledge_.count == 0) return;
   if (c.m > knowledge_.count) {
@@ -209,8 +213,8 @@ std::vector<KeyValue> Axes::rank_counts() const {
     }
     const std::int64_t ranks = std::get<std::int64_t>(value);
     if (ranks < 1 || ranks > launched) {
-      refuse(fmt::format("ranks = {}, but {} are launched: use mpirun -n {}, or --ranks with at most {}", ranks, launched,
-                         ranks, launched));
+      refuse(fmt::format("ranks = {}, but {} are launched: use mpirun -n {}, or --ranks with at most {}", ranks,
+                         launched, ranks, launched));
     }
     counts.push_back(value);
   }
@@ -233,7 +237,8 @@ void Axes::take_knowledge() {
     return;
   }
   const auto known = extents_.find(name);
-  knowledge_ = known != extents_.end() ? known->second : extents_.emplace(name, context_.open_knowledge(name)).first->second;
+  knowledge_ =
+      known != extents_.end() ? known->second : extents_.emplace(name, context_.open_knowledge(name)).first->second;
 }
 
 void Axes::take_model() {
@@ -280,14 +285,16 @@ void Axes::take_transport() {
   const ReductionOptions& options = case_.options;
   if (options.transport == Transport::host) return;
   if (!reduction_->heeds.on_device) {
-    refuse(fmt::format("transport = \"{}\", but reduction \"{}\" merges on the host: use two_phase or reduce_scatter, or "
-                       "transport = \"host\"",
-                       name_of(options.transport), case_.reduction));
+    refuse(
+        fmt::format("transport = \"{}\", but reduction \"{}\" merges on the host: use two_phase or reduce_scatter, or "
+                    "transport = \"host\"",
+                    name_of(options.transport), case_.reduction));
   }
   if (options.overlap) {
-    refuse(fmt::format("transport = \"{}\" with overlap = true: collectives over device memory block: use "
-                       "transport = \"host\", or overlap = false",
-                       name_of(options.transport)));
+    refuse(
+        fmt::format("transport = \"{}\" with overlap = true: collectives over device memory block: use "
+                    "transport = \"host\", or overlap = false",
+                    name_of(options.transport)));
   }
 }
 
@@ -326,7 +333,8 @@ std::vector<std::int64_t> Axes::sequence_lengths() const {
     return lengths;
   }
   if (knowledge_.sequences < 1) {
-    refuse(fmt::format("lengths = \"sentences\", but {} has no sentences: use \"equal\" or \"random\"", knowledge_.path));
+    refuse(
+        fmt::format("lengths = \"sentences\", but {} has no sentences: use \"equal\" or \"random\"", knowledge_.path));
   }
   const std::vector<std::int64_t> sentences = context_.sentence_lengths(knowledge_.path, c.batch);
   for (std::int64_t b = 0; b < c.batch; ++b) {
@@ -337,9 +345,10 @@ std::vector<std::int64_t> Axes::sequence_lengths() const {
 
 void Axes::take_causal() {
   if (!case_.causal || model_->structure.sees_sequence()) return;
-  refuse(fmt::format("causal = true, but model \"{}\" has no tokens that attend to tokens: put it in a study of its own "
-                     "without causal",
-                     model_->name));
+  refuse(
+      fmt::format("causal = true, but model \"{}\" has no tokens that attend to tokens: put it in a study of its own "
+                  "without causal",
+                  model_->name));
 }
 
 void Axes::take_heads() {
@@ -350,9 +359,10 @@ void Axes::take_heads() {
   if (c.kv_heads > c.heads || c.heads % c.kv_heads != 0)
     refuse(fmt::format("kv_heads = {} do not divide heads = {}: use a divisor of heads", c.kv_heads, c.heads));
   if (const std::int64_t widest = kernel_ == nullptr ? 0 : kernel_->widest_head; widest > 0 && c.head_dim() > widest) {
-    refuse(fmt::format("kernel \"{}\" with d = {} in {} head{}: a head has at most {} columns there: use more heads, or "
-                       "another kernel, such as \"cublas\"",
-                       c.kernel, c.d, c.heads, c.heads == 1 ? "" : "s", widest));
+    refuse(
+        fmt::format("kernel \"{}\" with d = {} in {} head{}: a head has at most {} columns there: use more heads, or "
+                    "another kernel, such as \"cublas\"",
+                    c.kernel, c.d, c.heads, c.heads == 1 ? "" : "s", widest));
   }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One study as a walk over its keys, the axes of a product: which of a key's values a case heeds, given those of the keys
-// before it, what becomes of a value that was left open, and what is refused.
+// One study as a walk over its keys, the axes of a product: which of a key's values a case heeds, given those of the
+// keys before it, what becomes of a value that was left open, and what is refused.
 #pragma once
 
 #include <cstdint>
@@ -68,8 +68,8 @@ class Axes {
   const ExpansionContext& context_;
   Study study_;  // without repeats
   std::map<std::string, KnowledgeExtent> extents_;
-  Case case_;            // as far as it is decided
-  KeyValue asked_;       // the value of the key in hand, as it was asked for
+  Case case_;       // as far as it is decided
+  KeyValue asked_;  // the value of the key in hand, as it was asked for
   KnowledgeExtent knowledge_;
   const Model* model_ = nullptr;
   const Kernel* kernel_ = nullptr;        // none where the model does not attend

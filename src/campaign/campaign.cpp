@@ -10,10 +10,10 @@
 #include <fstream>
 #include <set>
 
-#include "core/text.hpp"
 #include "campaign/limits.hpp"
 #include "campaign/overrides.hpp"
 #include "campaign/section.hpp"
+#include "core/text.hpp"
 
 namespace knowscale {
 namespace {
@@ -139,7 +139,8 @@ std::span<const SettingKey> setting_keys() {
 }
 
 const Key& study_name_key() {
-  static const Key key = {"name", "what the study is called", Name{}, {}, "study1, study2, ... as they come", "", false};
+  static const Key key = {"name", "what the study is called", Name{}, {}, "study1, study2, ... as they come", "",
+                          false};
   return key;
 }
 

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 
-#include "core/text.hpp"
 #include "campaign/keys.hpp"
+#include "core/text.hpp"
 
 namespace knowscale {
 namespace {
@@ -19,13 +19,14 @@ ColumnValues column_of(const KeyValue& value) {
 }
 
 // Those that a label says in words of its own.
-constexpr std::array<std::string_view, 9> kSaid = {"knowledge", "model", "kernel",  "reduction", "precision",
-                                                   "scaling",   "n",     "m",       "d"};
+constexpr std::array<std::string_view, 9> kSaid = {"knowledge", "model", "kernel", "reduction", "precision",
+                                                   "scaling",   "n",     "m",      "d"};
 constexpr std::array<std::string_view, 2> kSaidLast = {"ranks", "threads"};
 
 bool is_usual(const CaseKey& key, const Case& c) {
   const KeyValue value = key.recorded(c);
-  if (value == key.otherwise || value == KeyValue(std::int64_t{0}) || value == KeyValue(std::string(kUnused))) return true;
+  if (value == key.otherwise || value == KeyValue(std::int64_t{0}) || value == KeyValue(std::string(kUnused)))
+    return true;
   return key.implied != nullptr && value == key.implied(c);
 }
 
@@ -44,7 +45,9 @@ std::string case_label(const Case& c) {
   }
   std::string more;
   for (const CaseKey& key : case_keys()) {
-    const auto is_said = [&](const auto& names) { return std::find(names.begin(), names.end(), key.name) != names.end(); };
+    const auto is_said = [&](const auto& names) {
+      return std::find(names.begin(), names.end(), key.name) != names.end();
+    };
     if (is_said(kSaid) || is_said(kSaidLast) || is_usual(key, c)) continue;
     more += fmt::format(", {}", key.name);
     if (const std::string value = text_of(key.get(c)); value != "yes") more += " " + printable(value);

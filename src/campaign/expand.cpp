@@ -7,9 +7,9 @@
 #include <set>
 #include <utility>
 
+#include "campaign/axes.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "campaign/axes.hpp"
 
 namespace knowscale {
 namespace {

@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "campaign/campaign.hpp"
 #include "core/error.hpp"
 #include "models/model.hpp"
 #include "problem/case.hpp"
-#include "campaign/campaign.hpp"
 
 namespace knowscale {
 
@@ -57,8 +57,8 @@ struct ExpansionContext {
   std::function<std::vector<std::int64_t>(const std::string& path, std::int64_t count)> sentence_lengths;
 };
 
-// All cases, numbered from 1, validated: studies in file order; within one in the order of case_keys(), ranks innermost. Throws Error(usage) with key, value and remedy, or what
-// open_knowledge throws.
+// All cases, numbered from 1, validated: studies in file order; within one in the order of case_keys(), ranks
+// innermost. Throws Error(usage) with key, value and remedy, or what open_knowledge throws.
 std::vector<Case> expand(const Campaign& campaign, const ExpansionContext& context);
 
 // A digest of everything that decides the results: cases, timing, seed, and the digests of the knowledge files that are

@@ -111,71 +111,101 @@ std::vector<CaseKey> make_keys() {
   const KeyValue open = {}, no = "no";
   std::vector<CaseKey> keys;
   const auto add = [&](CaseKey key) { keys.push_back(std::move(key)); };
-  add(name({"tag", Role::problem, "free text, to find cases again by", std::string(kUnused)},
-           [](auto& c) -> auto& { return c.tag; }));
-  add(name({"knowledge", Role::problem, "knowledge set: generator or file", gaussian},
-           [](auto& c) -> auto& { return c.knowledge; }));
-  add(name({"model", Role::model, "model", open, "has to be given"}, [](auto& c) -> auto& { return c.model; }));
-  add(name({"kernel", Role::method, "kernel on one rank", simd}, [](auto& c) -> auto& { return c.kernel; }));
-  add(name({"reduction", Role::exchange, "reduction over ranks", packed}, [](auto& c) -> auto& { return c.reduction; }));
-  add(choice({"precision", Role::model, "number format", "f32"}, kPrecisions,
-             [](auto& c) -> auto& { return c.precision; }));
-  add(choice({"placement", Role::exchange,
-              "where results lie: natural (as the reduction leaves them), replicated or sharded", "natural"},
-             kPlaced, [](auto& c) -> auto& { return c.options.placement; }));
-  add(used_where(flag({"overlap", Role::exchange, "exchange beside compute: yes or no", no},
-                      [](auto& c) -> auto& { return c.options.overlap; }),
+  add(name(
+      {"tag", Role::problem, "free text, to find cases again by", std::string(kUnused)},
+      [](auto& c) -> auto& { return c.tag; }));
+  add(name(
+      {"knowledge", Role::problem, "knowledge set: generator or file", gaussian},
+      [](auto& c) -> auto& { return c.knowledge; }));
+  add(name(
+      {"model", Role::model, "model", open, "has to be given"}, [](auto& c) -> auto& { return c.model; }));
+  add(name(
+      {"kernel", Role::method, "kernel on one rank", simd}, [](auto& c) -> auto& { return c.kernel; }));
+  add(name(
+      {"reduction", Role::exchange, "reduction over ranks", packed}, [](auto& c) -> auto& { return c.reduction; }));
+  add(choice(
+      {"precision", Role::model, "number format", "f32"}, kPrecisions, [](auto& c) -> auto& { return c.precision; }));
+  add(choice(
+      {"placement", Role::exchange, "where results lie: natural (as the reduction leaves them), replicated or sharded",
+       "natural"},
+      kPlaced, [](auto& c) -> auto& { return c.options.placement; }));
+  add(used_where(flag(
+                     {"overlap", Role::exchange, "exchange beside compute: yes or no", no},
+                     [](auto& c) -> auto& { return c.options.overlap; }),
                  [](const Case& c) { return c.reduction != kUnused; }));
-  add(whole({"query_tile", Role::exchange, "queries exchanged at a time, 0: all", open, "by the cost model with overlap, else all"},
-            kCounts, [](auto& c) -> auto& { return c.options.query_tile; }));
-  add(whole({"chunk", Role::exchange, "keys a leaf of the tree of reproducible, 0: no such tree", ReductionOptions{}.chunk},
-            kCounts, [](auto& c) -> auto& { return c.options.chunk; }));
-  add(whole({"node_size", Role::exchange, "ranks of a node, which share memory in hierarchical; 0: not heeded", open,
-             "of the launch"},
-            kRankCounts, [](auto& c) -> auto& { return c.options.node_size; }));
-  add(used_where(choice({"transport", Role::exchange,
-                         "how states of a device reach other ranks: host, cuda_aware MPI, or nccl; -: computed on the host",
-                         "host"},
-                        kTransports, [](auto& c) -> auto& { return c.options.transport; }),
-                 [](const Case& c) { return c.on_device; }));
-  add(choice({"scaling", Role::problem, "strong or weak", "strong", "", "", false}, kScalings,
-             [](auto& c) -> auto& { return c.scaling; }));
-  add(whole({"m", Role::problem, "knowledge vectors of the whole set", open, "65536, or all of a file", "all"},
-            {0, kCounts.most}, [](auto& c) -> auto& { return c.m; }));
-  add(whole({"n", Role::problem, "tokens of a sequence at most", 512}, kCounts, [](auto& c) -> auto& { return c.n; }));
-  add(whole({"d", Role::problem, "width of a query", open, "64, or as the file's vectors"}, kColumns,
-            [](auto& c) -> auto& { return c.d; }));
-  add(whole({"batch", Role::problem, "sequences", 1}, kCounts, [](auto& c) -> auto& { return c.batch; }));
-  add(choice({"lengths", Role::problem, "of the sequences: equal (n), random (1 to n) or sentences (of the knowledge file)",
-              "equal"},
-             kLengths, [](auto& c) -> auto& { return c.lengths; }));
-  add(choice({"sequence", Role::place, "where the tokens lie: replicated or sharded", "replicated"}, kHeld,
-             [](auto& c) -> auto& { return c.sequence; }));
-  add(used_where(flag({"causal", Role::model, "tokens see none behind them: yes or no", no},
-                      [](auto& c) -> auto& { return c.causal; }),
+  add(whole(
+      {"query_tile", Role::exchange, "queries exchanged at a time, 0: all", open,
+       "by the cost model with overlap, else all"},
+      kCounts, [](auto& c) -> auto& { return c.options.query_tile; }));
+  add(whole(
+      {"chunk", Role::exchange, "keys a leaf of the tree of reproducible, 0: no such tree", ReductionOptions{}.chunk},
+      kCounts, [](auto& c) -> auto& { return c.options.chunk; }));
+  add(whole(
+      {"node_size", Role::exchange, "ranks of a node, which share memory in hierarchical; 0: not heeded", open,
+       "of the launch"},
+      kRankCounts, [](auto& c) -> auto& { return c.options.node_size; }));
+  add(used_where(
+      choice(
+          {"transport", Role::exchange,
+           "how states of a device reach other ranks: host, cuda_aware MPI, or nccl; -: computed on the host", "host"},
+          kTransports, [](auto& c) -> auto& { return c.options.transport; }),
+      [](const Case& c) { return c.on_device; }));
+  add(choice(
+      {"scaling", Role::problem, "strong or weak", "strong", "", "", false}, kScalings,
+      [](auto& c) -> auto& { return c.scaling; }));
+  add(whole(
+      {"m", Role::problem, "knowledge vectors of the whole set", open, "65536, or all of a file", "all"},
+      {0, kCounts.most}, [](auto& c) -> auto& { return c.m; }));
+  add(whole(
+      {"n", Role::problem, "tokens of a sequence at most", 512}, kCounts, [](auto& c) -> auto& { return c.n; }));
+  add(whole(
+      {"d", Role::problem, "width of a query", open, "64, or as the file's vectors"}, kColumns,
+      [](auto& c) -> auto& { return c.d; }));
+  add(whole(
+      {"batch", Role::problem, "sequences", 1}, kCounts, [](auto& c) -> auto& { return c.batch; }));
+  add(choice(
+      {"lengths", Role::problem, "of the sequences: equal (n), random (1 to n) or sentences (of the knowledge file)",
+       "equal"},
+      kLengths, [](auto& c) -> auto& { return c.lengths; }));
+  add(choice(
+      {"sequence", Role::place, "where the tokens lie: replicated or sharded", "replicated"}, kHeld,
+      [](auto& c) -> auto& { return c.sequence; }));
+  add(used_where(flag(
+                     {"causal", Role::model, "tokens see none behind them: yes or no", no},
+                     [](auto& c) -> auto& { return c.causal; }),
                  [](const Case& c) { return c.attends_to_tokens; }));
-  add(implying(whole({"hidden", Role::problem, "hidden size of the LSTM", open, "d"}, kColumns,
-                     [](auto& c) -> auto& { return c.hidden; }),
+  add(implying(whole(
+                   {"hidden", Role::problem, "hidden size of the LSTM", open, "d"}, kColumns,
+                   [](auto& c) -> auto& { return c.hidden; }),
                [](const Case& c) -> KeyValue { return c.d; }));
-  add(whole({"heads", Role::problem, "query heads", 1}, kColumns, [](auto& c) -> auto& { return c.heads; }));
-  add(whole({"kv_heads", Role::problem, "key/value heads", 1}, kColumns, [](auto& c) -> auto& { return c.kv_heads; }));
-  add(implying(real({"scale", Role::problem, "factor of the scores, b", open, "1 / sqrt(d / heads)"}, {},
-                    [](auto& c) -> auto& { return c.scale; }),
+  add(whole(
+      {"heads", Role::problem, "query heads", 1}, kColumns, [](auto& c) -> auto& { return c.heads; }));
+  add(whole(
+      {"kv_heads", Role::problem, "key/value heads", 1}, kColumns, [](auto& c) -> auto& { return c.kv_heads; }));
+  add(implying(real(
+                   {"scale", Role::problem, "factor of the scores, b", open, "1 / sqrt(d / heads)"}, {},
+                   [](auto& c) -> auto& { return c.scale; }),
                usual_scale));
-  add(whole({"query_block", Role::method, "queries that the kernel works on at a time, 0: its choice", open,
-             "the kernel's choice"},
-            kBlockRows, [](auto& c) -> auto& { return c.tiles.queries; }));
-  add(whole({"key_block", Role::method, "keys that the kernel works on at a time, 0: its choice", open,
-             "the kernel's choice"},
-            kBlockRows, [](auto& c) -> auto& { return c.tiles.keys; }));
-  add(whole({"threads", Role::place, "threads per rank; 0: as many as a rank has cores", 1}, kThreadCounts,
-            [](auto& c) -> auto& { return c.threads; }));
-  add(whole({"ranks", Role::place, "MPI ranks; \"powers\": 1, 2, 4, ... and all", "powers", "", "powers"}, kRankCounts,
-            [](auto& c) -> auto& { return c.ranks; }));
-  add(whole({"top_k", Role::none, "most attended vectors that are recorded, per token and head", 0, "", "", false},
-            {0, kCounts.most}, [](auto& c) -> auto& { return c.top_k; }));
-  add(flag({"symmetry", Role::none, "whether its symmetries are checked, on a small problem", no, "", "", false},
-           [](auto& c) -> auto& { return c.symmetry; }));
+  add(whole(
+      {"query_block", Role::method, "queries that the kernel works on at a time, 0: its choice", open,
+       "the kernel's choice"},
+      kBlockRows, [](auto& c) -> auto& { return c.tiles.queries; }));
+  add(whole(
+      {"key_block", Role::method, "keys that the kernel works on at a time, 0: its choice", open,
+       "the kernel's choice"},
+      kBlockRows, [](auto& c) -> auto& { return c.tiles.keys; }));
+  add(whole(
+      {"threads", Role::place, "threads per rank; 0: as many as a rank has cores", 1}, kThreadCounts,
+      [](auto& c) -> auto& { return c.threads; }));
+  add(whole(
+      {"ranks", Role::place, "MPI ranks; \"powers\": 1, 2, 4, ... and all", "powers", "", "powers"}, kRankCounts,
+      [](auto& c) -> auto& { return c.ranks; }));
+  add(whole(
+      {"top_k", Role::none, "most attended vectors that are recorded, per token and head", 0, "", "", false},
+      {0, kCounts.most}, [](auto& c) -> auto& { return c.top_k; }));
+  add(flag(
+      {"symmetry", Role::none, "whether its symmetries are checked, on a small problem", no, "", "", false},
+      [](auto& c) -> auto& { return c.symmetry; }));
   return keys;
 }
 

@@ -8,11 +8,11 @@
 #include <array>
 #include <cstdlib>
 
-#include "core/text.hpp"
 #include "campaign/campaign.hpp"
 #include "campaign/limits.hpp"
 #include "campaign/names.hpp"
 #include "campaign/section.hpp"
+#include "core/text.hpp"
 
 namespace knowscale {
 namespace {

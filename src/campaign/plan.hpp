@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "comm/communicator.hpp"
 #include "campaign/campaign.hpp"
 #include "campaign/expand.hpp"
 #include "campaign/run_options.hpp"
+#include "comm/communicator.hpp"
 
 namespace knowscale {
 

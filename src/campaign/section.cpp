@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <sstream>
 
+#include "campaign/names.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "campaign/names.hpp"
 
 namespace knowscale {
 namespace {
@@ -96,8 +96,7 @@ std::vector<KeyValue> Section::values(const Key& key) const {
   const auto add = [&](const toml::node& element) {
     const KeyValue value = std::visit(Reader{element, key.word}, key.kind);
     if (value == KeyValue()) {
-      refuse_value(key.name, *node,
-                   "give " + text_of(key.kind, key.word) + (key.many ? ", or a list of them" : ""));
+      refuse_value(key.name, *node, "give " + text_of(key.kind, key.word) + (key.many ? ", or a list of them" : ""));
     }
     values.push_back(value);
   };

@@ -7,16 +7,16 @@
 #include <cerrno>
 #include <cstring>
 
+#include "campaign/campaign.hpp"
+#include "campaign/plan.hpp"
 #include "comm/device_collectives.hpp"
 #include "comm/reduction.hpp"
 #include "core/streams.hpp"
 #include "kernels/threads.hpp"
 #include "record/console.hpp"
 #include "record/environment.hpp"
-#include "campaign/campaign.hpp"
 #include "study/ceilings.hpp"
 #include "study/devices.hpp"
-#include "campaign/plan.hpp"
 
 namespace knowscale {
 namespace {

@@ -10,9 +10,9 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "campaign/limits.hpp"
 #include "core/error.hpp"
 #include "core/text.hpp"
-#include "campaign/limits.hpp"
 
 namespace knowscale {
 namespace {

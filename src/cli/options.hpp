@@ -24,8 +24,8 @@ struct Options {
     int threads = 1;
     double seconds = 0.5;  // a rate
   } ceilings;
-  std::string file;          // of info
-  bool list_keys = false;    // of list: the keys of campaigns, not what is in this build
+  std::string file;        // of info
+  bool list_keys = false;  // of list: the keys of campaigns, not what is in this build
 };
 
 // A command line that is wrong. `parallel`: that of a command which takes part in an MPI job, so that it is enough when

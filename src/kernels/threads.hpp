@@ -3,14 +3,9 @@
 // asked for and the same task runs on the same thread in every repetition where it can.
 #pragma once
 
-#include <oneapi/tbb/global_control.h>
-#include <oneapi/tbb/parallel_for.h>
-#include <oneapi/tbb/partitioner.h>
-#include <oneapi/tbb/task_arena.h>
-
 #include <cstdint>
 #include <functional>
-#include <optional>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -18,11 +13,10 @@ namespace knowscale {
 
 class Threads {
  public:
-  explicit Threads(int count) : count_(count) {
-    if (count == 1) return;
-    limit_.emplace(oneapi::tbb::global_control::max_allowed_parallelism, static_cast<std::size_t>(count));
-    arena_.emplace(count);
-  }
+  explicit Threads(int count);
+  ~Threads();
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
 
   int count() const { return count_; }
 
@@ -59,17 +53,19 @@ class Threads {
       for (std::int64_t task = 0; task < tasks; ++task) body(task);
       return;
     }
-    arena_->execute(
-        [&] { oneapi::tbb::parallel_for(std::int64_t{0}, tasks, body, oneapi::tbb::static_partitioner{}); });
+    run(tasks, [](const void* of, std::int64_t task) { (*static_cast<const Body*>(of))(task); }, &body);
   }
 
  private:
+  // oneTBB's headers are in threads.cpp alone: they would cost every file that has threads a second.
+  struct Arena;
+  void run(std::int64_t tasks, void (*call)(const void* body, std::int64_t task), const void* body) const;
+
   int count_;
   std::thread::id owner_ = std::this_thread::get_id();
   mutable std::function<void()> poll_;
   mutable bool polling_ = false;  // of the owner alone
-  std::optional<oneapi::tbb::global_control> limit_;
-  mutable std::optional<oneapi::tbb::task_arena> arena_;
+  std::unique_ptr<Arena> arena_;  // none of one thread
 };
 
 }  // namespace knowscale

@@ -34,7 +34,7 @@ double flops_of(const Case& c, const Structure& structure) {
   if (structure.moments > 0) {
     const double general = 2 * m * kv_width * d_h, symmetric = m * kv_width * (d_h + 1);
     flops += c.has_separate_values() ? general : symmetric;  // k v^T
-    flops += 2 * tokens * d * d_h;                          // X times one of them
+    flops += 2 * tokens * d * d_h;                           // X times one of them
   }
   if (structure.moments > 1) flops += m * kv_width * (d_h + 1) + 2 * tokens * kv_width * d_h;
   if (structure.projected) flops += 4 * tokens * d * (d + kv_width) + 4 * m * d * kv_width;

@@ -33,7 +33,7 @@ inline constexpr std::string_view kUnused = "-";
 struct Case {
   std::int64_t number = 0;  // from 1, in campaign order
   std::string study;
-  std::string tag{"-"};  // free text of the campaign's
+  std::string tag{"-"};                // free text of the campaign's
   std::string knowledge = "gaussian";  // a generator's name or the path of a knowledge-set file
   bool separate_values = true;         // the set has values beside its keys, resolved
   std::string model;

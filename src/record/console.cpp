@@ -35,8 +35,8 @@ bool varies(const Column& column, const std::vector<std::size_t>& rows) {
   return seen.size() > 1;
 }
 
-// The columns that say which case a row is: those with a role; in files of before there were roles (schema 5), which had
-// them first, all in front of what was found. Those that are the same in all rows of a study are named once, above.
+// The columns that say which case a row is: those with a role; in files of before there were roles (schema 5), which
+// had them first, all in front of what was found. Those that are the same in all rows of a study are named once, above.
 std::vector<const Column*> identity(const Table& cases) {
   std::vector<const Column*> with_role, first;
   for (const Column& column : cases.columns) {
@@ -120,8 +120,8 @@ std::string study_table(const Table& cases, const std::vector<std::size_t>& memb
   }
   std::vector<Row> rows(1, Row{"case"});
   for (const Column* column : shown) rows[0].push_back(column->name);
-  const bool copies = std::any_of(members.begin(), members.end(),
-                                  [&](std::size_t row) { return real_at(cases, "copy", row) > 0; });
+  const bool copies =
+      std::any_of(members.begin(), members.end(), [&](std::size_t row) { return real_at(cases, "copy", row) > 0; });
   for (const std::string& name : result_names(copies)) rows[0].push_back(name);
   for (const std::size_t i : members) {
     Row row = {text_at(cases.column("case"), i)};

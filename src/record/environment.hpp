@@ -31,7 +31,6 @@ int allowed_cores();
 // Their numbers, in order.
 std::vector<int> allowed_cpus();
 
-
 // Host name.
 std::string host();
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "campaign/keys.hpp"
 #include "comm/message_count.hpp"
 #include "core/text.hpp"
 #include "kernels/threads.hpp"
@@ -13,7 +14,6 @@
 #include "record/environment.hpp"
 #include "study/choose.hpp"
 #include "study/interrupt.hpp"
-#include "campaign/keys.hpp"
 #include "study/memory.hpp"
 #include "truth/oracle_formula.hpp"
 
@@ -220,6 +220,5 @@ CaseResult run_case(const Case& asked, const CaseContext& context, const Communi
   result.exchange_predicted = chosen.exchange_seconds;
   return result;
 }
-
 
 }  // namespace knowscale

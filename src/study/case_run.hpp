@@ -7,17 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "campaign/campaign.hpp"
 #include "models/attended.hpp"
-#include "truth/symmetry.hpp"
 #include "record/store.hpp"
 #include "record/table.hpp"
-#include "campaign/campaign.hpp"
 #include "study/ceilings.hpp"
 #include "study/devices.hpp"
 #include "study/knowledge_cache.hpp"
 #include "study/measure.hpp"
-#include "truth/oracle.hpp"
 #include "study/watchdog.hpp"
+#include "truth/oracle.hpp"
+#include "truth/symmetry.hpp"
 
 namespace knowscale {
 

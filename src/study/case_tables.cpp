@@ -4,9 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "campaign/keys.hpp"
 #include "problem/sequence.hpp"
 #include "study/case_run.hpp"
-#include "campaign/keys.hpp"
 
 namespace knowscale {
 namespace {

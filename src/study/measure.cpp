@@ -22,8 +22,8 @@ std::vector<RankSample> repeat_once(const Communicator& comm, const std::functio
   const double seconds = now() - start;
   // Copies to and from a device are part of what a rank took to compute, or to exchange from there.
   const double copied = std::min(phases.copied, phases.compute);
-  const double mine[kRankNumbers] = {start + offset, seconds, phases.compute - copied, phases.waited, phases.hidden,
-                                     copied};
+  const double mine[kRankNumbers] = {start + offset, seconds,       phases.compute - copied,
+                                     phases.waited,  phases.hidden, copied};
   const std::vector<double> all = comm.gather(std::span<const double>(mine));
   std::vector<RankSample> ranks;
   for (std::size_t i = 0; i < all.size(); i += kRankNumbers) {

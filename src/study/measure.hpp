@@ -7,10 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "campaign/campaign.hpp"
 #include "comm/communicator.hpp"
 #include "core/statistics.hpp"
 #include "models/model.hpp"
-#include "campaign/campaign.hpp"
 
 namespace knowscale {
 

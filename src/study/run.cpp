@@ -13,6 +13,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "campaign/keys.hpp"
+#include "campaign/plan.hpp"
 #include "comm/device_collectives.hpp"
 #include "comm/message_count.hpp"
 #include "core/streams.hpp"
@@ -25,9 +27,7 @@
 #include "record/store.hpp"
 #include "study/case_run.hpp"
 #include "study/interrupt.hpp"
-#include "campaign/keys.hpp"
 #include "study/knowledge_check.hpp"
-#include "campaign/plan.hpp"
 #include "study/progress.hpp"
 
 namespace knowscale {
@@ -98,7 +98,8 @@ void measure_ceilings(const std::vector<Case>& cases, const Communicator& world,
 }
 
 // That of this rank, if cases run on devices and it takes part in one; all of which fit their memory.
-std::optional<DeviceOfRank> choose_devices(const Plan& plan, const std::vector<Case>& cases, const Communicator& world) {
+std::optional<DeviceOfRank> choose_devices(const Plan& plan, const std::vector<Case>& cases,
+                                           const Communicator& world) {
   int ranks = 0;
   for (const Case& c : cases) ranks = runs_on_device(c) ? std::max(ranks, c.ranks) : ranks;
   if (ranks == 0) return std::nullopt;
@@ -254,9 +255,15 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
   LstmOracle lstm_oracle;
   KnowledgeCache knowledge;
   Watchdog watchdog(options.watchdog_seconds, world.rank());
-  const CaseContext context = {
-      plan.campaign.timing, options.keep_io, options.count_messages, store ? store->launch() : 0, &ceilings,
-      &lstm_oracle,         &watchdog,       device ? &*device : nullptr, &knowledge};
+  const CaseContext context = {plan.campaign.timing,
+                               options.keep_io,
+                               options.count_messages,
+                               store ? store->launch() : 0,
+                               &ceilings,
+                               &lstm_oracle,
+                               &watchdog,
+                               device ? &*device : nullptr,
+                               &knowledge};
   NameValues launch = describe_launch(options, plan);
   const auto write_launch = [&] {
     on_root(world, [&] { store->write_launch(launch_tables(launch, ceilings, context.launch)); });

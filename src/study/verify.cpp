@@ -8,19 +8,19 @@
 #include <string>
 #include <type_traits>
 
+#include "campaign/names.hpp"
+#include "campaign/plan.hpp"
 #include "comm/device_collectives.hpp"
 #include "core/streams.hpp"
 #include "kernels/threads.hpp"
 #include "models/lstm.hpp"
 #include "models/model.hpp"
-#include "truth/representation.hpp"
-#include "truth/symmetry.hpp"
 #include "problem/sequence.hpp"
 #include "problem/synthetic.hpp"
 #include "study/devices.hpp"
-#include "campaign/names.hpp"
 #include "truth/oracle.hpp"
-#include "campaign/plan.hpp"
+#include "truth/representation.hpp"
+#include "truth/symmetry.hpp"
 
 namespace knowscale {
 namespace {

@@ -11,9 +11,9 @@
 
 #include "core/random.hpp"
 #include "kernels/threads.hpp"
-#include "truth/orthogonal.hpp"
 #include "problem/sequence.hpp"
 #include "problem/weights.hpp"
+#include "truth/orthogonal.hpp"
 
 namespace knowscale {
 namespace {

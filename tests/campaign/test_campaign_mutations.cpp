@@ -5,8 +5,8 @@
 
 #include <random>
 
-#include "core/error.hpp"
 #include "campaign/campaign.hpp"
+#include "core/error.hpp"
 
 namespace knowscale {
 namespace {

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 
+#include "campaign/plan.hpp"
 #include "core/error.hpp"
 #include "kernels/engine.hpp"
 #include "models/cost.hpp"
-#include "campaign/plan.hpp"
 
 namespace knowscale {
 namespace {
@@ -196,7 +196,8 @@ TEST(Expand, TooManyCasesAreCountedAndRefusedWithoutMakingThem) {
   for (int i = 1; i <= 32; ++i) s["scale"].emplace_back(double(i));
   EXPECT_NE(refusal(s).find("stands for 1073741824 cases"), std::string::npos) << refusal(s);
   // Far beyond 64 bits.
-  s["heads"] = s["kv_heads"] = s["d"] = s["query_tile"] = s["n"] = s["batch"] = s["query_block"] = s["key_block"] = from_1_to(5000);
+  s["heads"] = s["kv_heads"] = s["d"] = s["query_tile"] = s["n"] = s["batch"] = s["query_block"] = s["key_block"] =
+      from_1_to(5000);
   EXPECT_NE(refusal(s).find("cases, and max_cases"), std::string::npos) << refusal(s);
 }
 
@@ -302,7 +303,8 @@ TEST(Expand, ATagMakesCasesOfItsOwnAndAColumn) {
   ASSERT_EQ(cases.size(), 2U);
   EXPECT_EQ(cases[1].tag, "after");
   const std::vector<Column> columns = case_columns(cases[1]);
-  const auto tag = std::find_if(columns.begin(), columns.end(), [](const Column& column) { return column.name == "tag"; });
+  const auto tag =
+      std::find_if(columns.begin(), columns.end(), [](const Column& column) { return column.name == "tag"; });
   ASSERT_NE(tag, columns.end());
   EXPECT_EQ(std::get<std::vector<std::string>>(tag->values), std::vector<std::string>{"after"});
   EXPECT_NE(case_label(cases[1]).find("tag after"), std::string::npos);
@@ -380,8 +382,7 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
          s["kv_heads"] = {3};
        },
        "kv_heads = 3 do not divide heads = 4"},
-      {"ranks", [](Study& s) { s["ranks"] = {8}; },
-       "ranks = 8, but 4 are launched: use mpirun -n 8"},
+      {"ranks", [](Study& s) { s["ranks"] = {8}; }, "ranks = 8, but 4 are launched: use mpirun -n 8"},
       {"m of a file",
        [](Study& s) {
          s["knowledge"] = {"set.h5"};
@@ -409,7 +410,8 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
          s["m"] = {0};
        },
        "m = 0, but model \"moment\" reads the knowledge"},
-      {"causal knowledge", [](Study& s) { s["causal"] = {"yes"}; }, "causal = true, but model \"knowledge\" has no tokens"},
+      {"causal knowledge", [](Study& s) { s["causal"] = {"yes"}; },
+       "causal = true, but model \"knowledge\" has no tokens"},
       {"causal linear",
        [](Study& s) {
          s["model"] = {"self", "linear"};
@@ -424,7 +426,8 @@ TEST(Expand, RefusalsNameValueAndRemedy) {
        },
        "with 3 tokens in all on 4 ranks: use at most 3 ranks"},
       {"sentences of none", [](Study& s) { s["lengths"] = {"sentences"}; }, "gaussian has no sentences"},
-      {"more attended than there are", [](Study& s) { s["top_k"] = {101}; }, "top_k = 101, but the knowledge has m = 100"},
+      {"more attended than there are", [](Study& s) { s["top_k"] = {101}; },
+       "top_k = 101, but the knowledge has m = 100"},
       {"numbers that f16 does not hold",
        [](Study& s) {
          s["knowledge"] = {"large_scores"};
@@ -619,8 +622,7 @@ TEST(Expand, ACaseKnowsWhetherItsFileHasValues) {
     };
     const Case one = cases_of(s, c)[0];
     EXPECT_EQ(one.has_separate_values(), has_values);
-    bytes[has_values ? 1 : 0] =
-        cost_of(one, model_by_name("knowledge").structure, backend_of(one)).bytes_read;
+    bytes[has_values ? 1 : 0] = cost_of(one, model_by_name("knowledge").structure, backend_of(one)).bytes_read;
   }
   EXPECT_EQ(bytes[1], 2 * bytes[0]);
 }

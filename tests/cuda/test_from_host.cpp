@@ -21,8 +21,8 @@ namespace {
 template <class T>
 AttentionInput<T> input_of(const Problem<T>& p) {
   const Shape& s = p.shape;
-  AttentionInput<T> input = {p.queries.view(), p.keys.view(), p.values.view(),
-                             {s.heads, s.kv_heads, s.key_dim, s.value_dim}, p.scale};
+  AttentionInput<T> input = {
+      p.queries.view(), p.keys.view(), p.values.view(), {s.heads, s.kv_heads, s.key_dim, s.value_dim}, p.scale};
   input.mask.causal = p.causal;
   input.mask.first_query = p.offset;
   input.mask.visible = p.visible;

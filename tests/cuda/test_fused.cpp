@@ -68,7 +68,8 @@ void expect_exact(const Problem<T>& p, bool keys_are_values = false, double tole
     const Matrix<float> state = run(p, keys_are_values);
     for (int row = 0; row < state.rows(); ++row) {
       const auto expected = expected_row(p, row / s.heads, row % s.heads);
-      const double total = static_cast<double>(state(row, s.value_dim)), m = static_cast<double>(state(row, s.value_dim + 1));
+      const double total = static_cast<double>(state(row, s.value_dim)),
+                   m = static_cast<double>(state(row, s.value_dim + 1));
       if (std::isinf(expected.back())) {
         ASSERT_EQ(total, 0.0) << "row " << row;
         ASSERT_EQ(m, expected.back()) << "row " << row;

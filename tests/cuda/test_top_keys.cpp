@@ -105,7 +105,7 @@ TopKeys sorted(const AttentionInput<T>& in, std::int64_t count) {
 // For each of these counts, in every order. No split: the one that is chosen.
 template <class T>
 void expect_sorted(const Inputs<T>& in, const std::vector<std::int64_t>& counts, const TopKeysSplit* split = nullptr,
-                 std::int64_t gap = 0) {
+                   std::int64_t gap = 0) {
   SCOPED_TRACE(std::to_string(in.queries.rows()) + " queries, " + std::to_string(in.keys.rows()) + " keys");
   const AttentionInput<T> host = {in.queries.view(), in.keys.view(), {}, in.shape, in.scale};
   const DeviceMatrix<T> queries(in.queries.view(), gap), keys(in.keys.view(), 2 * gap);

@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "core/error.hpp"
 #include "campaign/campaign.hpp"
+#include "core/error.hpp"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(bytes), size);

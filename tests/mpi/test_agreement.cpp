@@ -8,10 +8,10 @@
 #include <fstream>
 #include <string>
 
+#include "campaign/plan.hpp"
 #include "cli/agree.hpp"
 #include "comm/agreement.hpp"
 #include "ranks.hpp"
-#include "campaign/plan.hpp"
 
 namespace knowscale {
 namespace {

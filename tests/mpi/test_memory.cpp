@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A rank's peak memory is its shard, O(n d) and tiles: read off the kernel's high-water mark. AddressSanitizer keeps what
-// is freed for a while, and says nothing of it here.
+// A rank's peak memory is its shard, O(n d) and tiles: read off the kernel's high-water mark. AddressSanitizer keeps
+// what is freed for a while, and says nothing of it here.
 #ifndef __SANITIZE_ADDRESS__
 #include <gtest/gtest.h>
 

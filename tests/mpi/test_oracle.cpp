@@ -29,9 +29,7 @@ double normal(Draw draw, std::int64_t row, std::int64_t column) {
 }
 
 Data gaussian() {
-  const auto of = [](Draw draw) {
-    return [draw](std::int64_t i, std::int64_t j) { return normal(draw, i, j); };
-  };
+  const auto of = [](Draw draw) { return [draw](std::int64_t i, std::int64_t j) { return normal(draw, i, j); }; };
   return {of(Draw::keys), of(Draw::values), of(Draw::queries)};
 }
 

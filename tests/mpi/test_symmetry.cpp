@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "kernels/threads.hpp"
-#include "truth/symmetry.hpp"
 #include "ranks.hpp"
+#include "truth/symmetry.hpp"
 
 namespace knowscale {
 namespace {

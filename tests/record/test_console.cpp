@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include "campaign/keys.hpp"
 #include "core/error.hpp"
 #include "record/durable_file.hpp"
 #include "record/table_file.hpp"
 #include "study/case_run.hpp"
-#include "campaign/keys.hpp"
 
 namespace knowscale {
 namespace {

@@ -34,7 +34,8 @@ std::int64_t scratch_bytes(Method method, Precision precision, const HeadShape& 
 std::int64_t resident_bytes(Precision precision, std::int64_t rows, std::int64_t heads, std::int64_t head_dim);
 
 // A copy of `rows` (heads side by side, head_dim columns each) on the device, for as long as what is returned lives:
-// kernels that are given these rows, or some of them, use it and copy nothing. The rows must stay as and where they are.
+// kernels that are given these rows, or some of them, use it and copy nothing. The rows must stay as and where they
+// are.
 extern const ByPrecision<KeepRows> keep_on_device;
 
 }  // namespace knowscale::cuda

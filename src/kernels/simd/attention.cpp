@@ -58,13 +58,13 @@ void compute_with(double slack, const AttentionInput<T>& input, MatrixView<Accum
     const RowRange block = row_range(rows, division.query_blocks, task % division.query_blocks);
     if (block.size() == 0) return;
     run(Pass<T>{input,
-                  {shape, kv_head, block.begin, block.size()},
-                  row_range(keys, division.key_ranges, range),
-                  tiles.keys,
-                  threads,
-                  range == 0 ? out : others[static_cast<std::size_t>(range - 1)].rows(),
-                  this_processor(),
-                  slack});
+                {shape, kv_head, block.begin, block.size()},
+                row_range(keys, division.key_ranges, range),
+                tiles.keys,
+                threads,
+                range == 0 ? out : others[static_cast<std::size_t>(range - 1)].rows(),
+                this_processor(),
+                slack});
   });
   threads.parallel_for(others.empty() ? 0 : threads.count(), [&](std::int64_t part) {
     const RowRange mine = row_range(out.rows, threads.count(), part);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What one thread does with keys of one format, for the instruction set that this is compiled for: which of the ways past
-// them its queries take. A format is a file (stream_f32.cpp, ...), so that they compile beside each other. Included again
-// for every target.
-// NOLINTNEXTLINE: toggled include guard
+// What one thread does with keys of one format, for the instruction set that this is compiled for: which of the ways
+// past them its queries take. A format is a file (stream_f32.cpp, ...), so that they compile beside each other.
+// Included again for every target. NOLINTNEXTLINE: toggled include guard
 #if defined(KNOWSCALE_KERNELS_SIMD_STREAM_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef KNOWSCALE_KERNELS_SIMD_STREAM_INL
 #undef KNOWSCALE_KERNELS_SIMD_STREAM_INL

@@ -12,8 +12,8 @@
 // the least: some steps for each of about k log2(m / k) keys, for keys in no order. (Heaps of k took 1.2 times as long
 // in all for k = 100, 2.3 times for k = 1000; 128 queries, 40000 keys.) A score equal to the least need not be listed:
 // its key is larger than those there, and a tie goes to the smaller one.
-#include "kernels/threads.hpp"
 #include "kernels/top_keys.hpp"
+#include "kernels/threads.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -11,7 +11,7 @@ from analysis import load, plot, reductions, roles, scaling
 from analysis.__main__ import main
 
 GOLDEN = Path(__file__).parent / "golden"
-STUDIES = {5: 20}  # cases of schema-N.h5
+CASES = {5: 20, 6: 20}  # in schema-N.h5
 
 
 @pytest.fixture
@@ -63,11 +63,11 @@ def test_labels_name_what_differs_where_they_are_alike():
     assert roles.told_apart(["a", "a", "a"], rows, ["n", "d"]) == ["a, n = 1", "a, n = 2, d = 4", "a, n = 2, d = 5"]
 
 
-@pytest.mark.parametrize("schema", STUDIES)
+@pytest.mark.parametrize("schema", CASES)
 def test_files_of_every_schema_are_read(schema, tmp_path):
     """From 5 on: a report, with pictures, from the file as the program of then wrote it."""
     result = load.load(GOLDEN / f"schema-{schema}.h5")
-    assert len(result.cases) == STUDIES[schema]
+    assert len(result.cases) == CASES[schema]
     assert main(["report", str(GOLDEN / f"schema-{schema}.h5"), "-o", str(tmp_path)]) == 0
     assert {"strong.png", "growth.png", "symmetry.png", "report.txt"} <= {path.name for path in tmp_path.iterdir()}
     assert len(reductions.traffic(result.cases)) == 2
