@@ -175,15 +175,15 @@ std::vector<CaseKey> make_keys() {
                      [](auto& c) -> auto& { return c.causal; }),
                  [](const Case& c) { return c.attends_to_tokens; }));
   add(implying(whole(
-                   {"hidden", Role::problem, "hidden size of the LSTM", open, "d"}, kColumns,
+                   {"hidden", Role::model, "hidden size of the LSTM", open, "d"}, kColumns,
                    [](auto& c) -> auto& { return c.hidden; }),
                [](const Case& c) -> KeyValue { return c.d; }));
   add(whole(
-      {"heads", Role::problem, "query heads", 1}, kColumns, [](auto& c) -> auto& { return c.heads; }));
+      {"heads", Role::model, "query heads", 1}, kColumns, [](auto& c) -> auto& { return c.heads; }));
   add(whole(
-      {"kv_heads", Role::problem, "key/value heads", 1}, kColumns, [](auto& c) -> auto& { return c.kv_heads; }));
+      {"kv_heads", Role::model, "key/value heads", 1}, kColumns, [](auto& c) -> auto& { return c.kv_heads; }));
   add(implying(real(
-                   {"scale", Role::problem, "factor of the scores, b", open, "1 / sqrt(d / heads)"}, {},
+                   {"scale", Role::model, "factor of the scores, b", open, "1 / sqrt(d / heads)"}, {},
                    [](auto& c) -> auto& { return c.scale; }),
                usual_scale));
   add(whole(

@@ -19,8 +19,8 @@ using ColumnValues = std::variant<std::vector<std::int64_t>, std::vector<double>
 // states are exchanged in one way, on some ranks and threads: cases that differ in one of these alone can be compared.
 enum class Role {
   none,      // found or derived: no part of what a case is
-  problem,   // what is given: knowledge, sequences and their shapes
-  model,     // what is computed of it
+  problem,   // what is given: knowledge and sequences, and how many there are of what width
+  model,     // what is computed of it: the function, its heads or hidden width, its number format
   method,    // how a rank does that
   exchange,  // how ranks bring it together
   place      // on how many ranks and threads, and where what is given lies

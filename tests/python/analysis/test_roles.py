@@ -73,6 +73,12 @@ def test_files_of_every_schema_are_read(schema, tmp_path):
     assert len(reductions.traffic(result.cases)) == 2
 
 
+def test_the_program_gives_the_columns_of_schema_5_the_roles_that_they_had():
+    written = load.load(GOLDEN / "schema-6.h5").cases.attrs[roles.ROLES]
+    assert {name: role for name, role in written.items() if name in roles.OF_SCHEMA_5} == roles.OF_SCHEMA_5
+    assert written["tag"] == "problem"
+
+
 def test_files_without_roles_have_those_of_schema_5():
     cases = load.load(GOLDEN / "schema-5.h5").cases
     assert roles.ROLES not in cases.attrs
