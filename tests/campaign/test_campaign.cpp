@@ -74,6 +74,9 @@ TEST(Campaign, RefusalsNameKeyValueAndRemedy) {
   } table[] = {
       {"sede = 1\n" + kSmall, "campaign.toml:1: unknown key \"sede\"", "did you mean \"seed\"?"},
       {kSmall + "hedas = 2\n", "campaign.toml:3: unknown key \"hedas\"", "did you mean \"heads\"?"},
+      {"ranks_a_device = 1\n" + kSmall, "campaign.toml:1: unknown key \"ranks_a_device\"",
+       "it is called ranks_per_device now"},
+      {"threads_a_core = 1\n" + kSmall, "unknown key \"threads_a_core\"", "it is called threads_per_core now"},
       {"[timing]\nrepetitions = 3\n" + kSmall, "unknown key \"repetitions\"", "min_repetitions"},
       {kSmall + "n = 0\n", "n = 0", "at least 1"},
       {kSmall + "n = -4\n", "n = -4", "at least 1"},
