@@ -107,11 +107,12 @@ def read_column(path: Path, name: str, dataset: object) -> np.ndarray | list[str
     return [printable(v) for v in values] if h5py.check_string_dtype(dataset.dtype) else values
 
 
-def read_roles(group: h5py.Group) -> dict[str, str]:
-    """What columns are for, in the table's order; none where the file does not say."""
-    order = printable(group.attrs.get("columns", b"")).split()
-    texts = {name: printable(data.attrs["role"]) for name, data in group.items() if "role" in data.attrs}
-    return {name: texts[name] for name in order if name in texts}
+def read_roles(path: Path, group: h5py.Group) -> dict[str, str]:
+    """What columns are for; none where the file does not say."""
+    found = {printable(name): data.attrs["role"] for name, data in group.items() if "role" in data.attrs}
+    for name, role in found.items():
+        require(isinstance(role, (bytes, str)), path, f"the role of column {name} is no text")
+    return {name: printable(role) for name, role in found.items()}
 
 
 def require_columns(path: Path, name: str, table: pd.DataFrame) -> None:
@@ -184,8 +185,7 @@ def load(path: Path) -> Result:
         require(isinstance(campaign, (bytes, str)), path, "its campaign has no name")
         launches = machines.names(*of_measured(tables))
         tables["cases"]["machine"] = [launches.get(launch, "") for launch in tables["cases"]["launch"]]
-        if found := read_roles(file["cases"]):
-            tables["cases"].attrs[roles.ROLES] = found
+        tables["cases"].attrs[roles.ROLES] = read_roles(path, file["cases"])
         return Result(path, printable(campaign), tables)
 
 

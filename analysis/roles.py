@@ -4,13 +4,14 @@
 problem: what is given; model: what is computed of it; method: how a rank does that; exchange: how ranks bring it together;
 place: on how many ranks and threads, and where what is given lies. A column that a later version adds takes part by its
 role. Roles travel with a table of cases, in its attrs; what is made of such a table by merging takes them along by `like`.
+Columns of which a file says none have those of schema 5.
 """
 
 import pandas as pd
 
 ROLES = "roles"
-DERIVED = {"machine": "problem", "tokens": "problem"}  # by load, and of other columns: no two problems are the same if these differ
-OF_SCHEMA_5 = {  # files of which have no roles
+DERIVED = {"machine": "problem", "tokens": "problem"}  # follow from others, of one file; those of several may differ in them
+OF_SCHEMA_5 = {  # whose files have none
     **dict.fromkeys(["study", "knowledge", "scaling", "m", "n", "d", "batch", "lengths"], "problem"),
     **dict.fromkeys(["model", "precision", "causal", "hidden", "heads", "kv_heads", "scale"], "model"),
     **dict.fromkeys(["kernel", "query_block", "key_block"], "method"),
@@ -21,7 +22,7 @@ OF_SCHEMA_5 = {  # files of which have no roles
 
 def columns(table: pd.DataFrame, *roles: str, but: tuple[str, ...] = ()) -> list[str]:
     """The columns of these roles, but for some."""
-    known = {**table.attrs.get(ROLES, OF_SCHEMA_5), **DERIVED}
+    known = {**OF_SCHEMA_5, **table.attrs.get(ROLES, {}), **DERIVED}
     return [name for role in roles for name, mine in known.items() if mine == role and name in table and name not in but]
 
 

@@ -144,7 +144,7 @@ double Axes::count() {
   std::set<std::string> seen;
   walk(0, first, [&] {
     std::string decided;
-    for (const CaseKey& key : case_keys().first(first)) decided += text_of(key.get(case_)) + '|';
+    for (const CaseKey& key : case_keys().first(first)) decided += text_of(key.get(case_)) + '\n';
     if (!seen.insert(decided).second) return;
     double product = 1;
     for (const CaseKey& key : case_keys().subspan(first)) product *= static_cast<double>(heeded_values(key).size());

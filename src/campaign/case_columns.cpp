@@ -32,9 +32,10 @@ bool is_usual(const CaseKey& key, const Case& c) {
 
 }  // namespace
 
+// A line a key: names have no line ends, so that no two cases make one text.
 std::string identity_of(const Case& c) {
-  std::string text = fmt::format("study={}|seed={}|lengths={}", c.study, c.seed, fmt::join(c.unequal, ","));
-  for (const CaseKey& key : case_keys()) text += fmt::format("|{}={}", key.name, text_of(key.get(c)));
+  std::string text = fmt::format("study={}\nseed={}\nlengths={}", c.study, c.seed, fmt::join(c.unequal, ","));
+  for (const CaseKey& key : case_keys()) text += fmt::format("\n{}={}", key.name, text_of(key.get(c)));
   return text;
 }
 

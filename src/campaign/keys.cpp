@@ -195,8 +195,10 @@ std::vector<CaseKey> make_keys() {
        "the kernel's choice"},
       kBlockRows, [](auto& c) -> auto& { return c.tiles.keys; }));
   add(whole(
-      {"threads", Role::place, "threads per rank; 0: as many as a rank has cores", 1}, kThreadCounts,
-      [](auto& c) -> auto& { return c.threads; }));
+      {"threads", Role::place,
+       "threads per rank; 0: the cores that the ranks of a node may use, over their number, the fewest of all nodes",
+       1},
+      kThreadCounts, [](auto& c) -> auto& { return c.threads; }));
   add(whole(
       {"ranks", Role::place, "MPI ranks; \"powers\": 1, 2, 4, ... and all", "powers", "", "powers"}, kRankCounts,
       [](auto& c) -> auto& { return c.ranks; }));

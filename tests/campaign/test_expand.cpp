@@ -602,6 +602,15 @@ TEST(ConfigHash, ChangesWithEverythingThatDecidesResults) {
   }
 }
 
+TEST(ConfigHash, TellsCasesApartWhoseNamesHoldWhatLooksLikeAKey) {
+  const Campaign campaign;
+  std::vector<Case> one(1), other(1);
+  one[0].tag = "a|knowledge=b";
+  other[0].tag = "a";
+  other[0].knowledge = "b|knowledge=gaussian";
+  EXPECT_NE(config_hash(campaign, one), config_hash(campaign, other));
+}
+
 TEST(ConfigHash, SeesWhatKnowledgeFilesHold) {
   const Campaign campaign;
   const std::vector<Case> cases(1);

@@ -90,6 +90,8 @@ DAMAGES = {
     "a column of pairs": (replaced("cases/m", np.ones((N, 2), int)), "cases/m is no column"),
     "a short column": (replaced("cases/m", [1]), "several lengths"),
     "a column that is a group": (replaced("cases/m", None), "no column m"),
+    "a role that is a number": (in_file(lambda file: file["cases/m"].attrs.__setitem__("role", 7)), "the role of column m is no text"),
+    "roles that are a list": (in_file(lambda file: file["cases/m"].attrs.__setitem__("role", [1, 2])), "the role of column m is no text"),
     "0 ranks": (replaced("cases/ranks", np.zeros(N, int)), "column ranks of table cases holds 0"),
     "a case twice": (replaced("cases/case", np.ones(N, int)), "a case twice"),
     "samples without seconds": (replaced("samples/seconds", None), "table samples has no column seconds"),

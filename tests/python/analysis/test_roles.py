@@ -28,7 +28,6 @@ def tagged(result_file):
             cases.pop("tag", None)
             cases["tag"] = [b"b" if number == 4 else b"a" for number in cases["case"][:]]
             cases["tag"].attrs["role"] = role
-            cases.attrs["columns"] = " ".join([*names, "tag"])
         return load.load(result_file).cases
 
     return make
@@ -39,6 +38,22 @@ def test_a_column_of_the_method_is_a_line_of_its_own(tagged):
     table = scaling.strong_scaling(cases)
     labels = [label for label, _ in plot.series_of(table[table["reduction"] == "two_phase"])]
     assert labels == ["knowledge/blas/two_phase f32, tag = a", "knowledge/blas/two_phase f32, tag = b"]
+
+
+def test_roles_go_with_cases_into_panels(tagged):
+    table = scaling.strong_scaling(tagged("method"))
+    (panel,) = plot.panels_of(table[table["study"] == "strong"], [*scaling.problem(table), "precision"], scaling.series(table), "model")
+    assert len(plot.series_of(panel)) == 3, "packed, and two_phase with either tag"
+
+
+def test_a_column_of_the_exchange_is_a_series_of_its_contest(tagged):
+    cases = tagged("exchange")
+    both = cases[cases["case"].isin([2, 4])].assign(reduction="packed", reduction_asked="packed")
+    larger = [both.assign(n=n, tokens=n, case=both["case"] + 100 * n) for n in (10, 20)]
+    table = roles.like(pd.concat([both, *larger]), cases)
+    samples = pd.DataFrame([{"case": case, "seconds": 1.0, "exchange": 0.1} for case in table["case"] for _ in range(6)])
+    (contest,) = reductions.contests(reductions.exchange(table, samples))
+    assert set(contest["label"]) == {"packed, tag a", "packed, tag b"}
 
 
 def test_a_column_of_the_problem_has_bases_of_its_own(tagged):
@@ -54,7 +69,8 @@ def test_a_column_without_a_role_changes_nothing(tagged):
 
 
 def test_roles_are_those_of_the_file(tagged):
-    assert roles.columns(tagged("place"), "place") == ["ranks", "sequence", "threads", "tag"]
+    assert roles.columns(tagged("place"), "place") == ["sequence", "threads", "ranks", "tag"]
+    assert "tag" not in roles.columns(tagged("of another kind"), "problem", "model", "method", "exchange", "place")
 
 
 def test_labels_name_what_differs_where_they_are_alike():
@@ -81,5 +97,5 @@ def test_the_program_gives_the_columns_of_schema_5_the_roles_that_they_had():
 
 def test_files_without_roles_have_those_of_schema_5():
     cases = load.load(GOLDEN / "schema-5.h5").cases
-    assert roles.ROLES not in cases.attrs
+    assert cases.attrs[roles.ROLES] == {}
     assert set(roles.columns(cases, "place")) == {"sequence", "threads", "ranks"}
