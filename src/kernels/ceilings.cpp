@@ -10,8 +10,9 @@
 
 #include "kernels/simd/attention.hpp"
 
-// Accumulators are arrays of vectors, which the sizeless types of SVE and RVV cannot form.
-#define HWY_DISABLED_TARGETS (HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#define KNOWSCALE_ARRAYS_OF_VECTORS  // accumulators
+#include "kernels/targets.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/ceilings.cpp"
 #include <hwy/foreach_target.h>

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/partial.hpp"
+#include "kernels/targets.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/partial.cpp"

@@ -7,12 +7,15 @@
 #include <limits>
 #include <vector>
 
+#include "kernels/targets.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/test_exp.cpp"
 #include <hwy/foreach_target.h>
 // Must come after foreach_target.h.
 #include <hwy/highway.h>
 
+#include "kernels/every_target.hpp"
 #include "kernels/simd/exp-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -69,16 +72,6 @@ HWY_EXPORT(evaluate_f32);
 HWY_EXPORT(evaluate_f64);
 HWY_EXPORT(errors_of);
 
-template <class Body>
-void for_every_target(const Body& body) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    SCOPED_TRACE(hwy::TargetName(target));
-    body(target);
-  }
-  hwy::SetSupportedTargetsForTest(0);
-}
-
 // All floats from 2^-25, below which 2^x rounds to 1, to the ends of the range. The slow targets take the binades that
 // hold most of the work of a polynomial: |x| from 1/4 to 4.
 TEST(Exp2, IsWithinTwoUlpForEveryFloatInRange) {
@@ -97,7 +90,7 @@ TEST(Exp2, IsWithinTwoUlpForEveryFloatInRange) {
 }
 
 TEST(Exp2, IsWithinTwoUlpInDoublePrecision) {
-  for_every_target([](std::int64_t) {
+  for_every_target([] {
     std::vector<double> x(4096), any(x.size()), small(x.size());
     for (int scale = -30; scale < 10; ++scale) {
       for (std::size_t i = 0; i < x.size(); ++i) {
@@ -114,7 +107,7 @@ TEST(Exp2, IsWithinTwoUlpInDoublePrecision) {
 }
 
 TEST(Exp2, GivesTheLeastNormalNumberBelowTheRangeAndNaNForEveryNaN) {
-  for_every_target([](std::int64_t) {
+  for_every_target([] {
     const float infinity = std::numeric_limits<float>::infinity();
     std::vector<float> x(16, 0.0f), any(16), small(16);
     x[0] = -infinity;

@@ -5,7 +5,6 @@
 #include "kernels/threads.hpp"
 
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,8 @@
 #include <random>
 #include <span>
 #include <vector>
+
+#include "kernels/every_target.hpp"
 
 namespace knowscale {
 namespace {
@@ -151,21 +152,17 @@ std::array<Table, 2> reference_run(const Layer<T>& layer) {
 }
 
 template <class T>
-class LstmOf : public testing::Test {
- protected:
-  ~LstmOf() override { hwy::SetSupportedTargetsForTest(0); }
-};
+class LstmOf : public testing::Test {};
 using Precisions = testing::Types<float, double>;
 TYPED_TEST_SUITE(LstmOf, Precisions);
 
 TYPED_TEST(LstmOf, PackedProductIsThatOfTheLoops) {
   using T = TypeParam;
   const Threads threads(2);
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
+  for_every_target([&] {
     for (const auto& [rows, depth, cols] : std::vector<std::array<std::int64_t, 3>>{
              {1, 1, 1}, {2, 3, 5}, {7, 17, 3}, {13, 65, 129}, {33, 8, 64}, {12, 0, 9}, {0, 4, 4}, {400, 5, 70}}) {
-      SCOPED_TRACE(testing::Message() << hwy::TargetName(target) << ' ' << rows << ' ' << depth << ' ' << cols);
+      SCOPED_TRACE(testing::Message() << rows << ' ' << depth << ' ' << cols);
       const Matrix<T> a = random_matrix<T>(rows, depth, 1), b = random_matrix<T>(depth, cols, 2);
       const Matrix<T> bias = random_matrix<T>(1, cols, 3);
       Matrix<T> c(rows, cols);
@@ -179,7 +176,7 @@ TYPED_TEST(LstmOf, PackedProductIsThatOfTheLoops) {
       packed.multiply(a.view(), bias.view(), c.view(), threads);
       expect_near<T>(c.view(), want, tolerance<T>(depth));
     }
-  }
+  });
 }
 
 TYPED_TEST(LstmOf, PackedProductWritesItsColumnsOnly) {
@@ -195,12 +192,11 @@ TYPED_TEST(LstmOf, PackedProductWritesItsColumnsOnly) {
 }
 
 TYPED_TEST(LstmOf, AdvanceIsTheLoopsForOddSizesOnEveryTarget) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
+  for_every_target([&] {
     for (const std::int64_t hidden : {1, 3, 17, 65}) {
       for (const std::int64_t batch : {1, 2, 3, 7, 13, 33}) {
         const std::int64_t dim = hidden == 3 ? 1 : hidden + batch % 4, steps = hidden == 65 ? 1 : 5;
-        SCOPED_TRACE(testing::Message() << hwy::TargetName(target) << " H=" << hidden << " B=" << batch);
+        SCOPED_TRACE(testing::Message() << "H=" << hidden << " B=" << batch);
         const Layer<TypeParam> layer(hidden, dim, batch, steps);
         const LstmState<TypeParam> end = layer.run(1);
         const auto [h, c] = reference_run(layer);
@@ -210,7 +206,7 @@ TYPED_TEST(LstmOf, AdvanceIsTheLoopsForOddSizesOnEveryTarget) {
         expect_near<TypeParam>(end.cell.view(), c, bound);
       }
     }
-  }
+  });
 }
 
 TYPED_TEST(LstmOf, ResultHasTheSameBitsForAnyNumberOfThreads) {
@@ -342,15 +338,14 @@ Matrix<T> rows_of(std::int64_t sequence, const Matrix<T>& batch, const Unequal& 
 // Calls check(unequal, threads) for every batch of kUnequal, number of threads and instruction set.
 template <class Check>
 void for_unequal_batches(const Check& check) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
+  for_every_target([&] {
     for (const Unequal& unequal : kUnequal) {
       for (const int threads : {1, 2, 3}) {
-        SCOPED_TRACE(testing::Message() << hwy::TargetName(target) << ' ' << unequal << ' ' << threads << " threads");
+        SCOPED_TRACE(testing::Message() << unequal << ' ' << threads << " threads");
         check(unequal, threads);
       }
     }
-  }
+  });
 }
 
 TYPED_TEST(LstmOf, UnequalSequencesAdvanceAsEachAlone) {
@@ -440,9 +435,7 @@ LstmState<T> one_unit(std::array<double, 4> gates, double cell) {
 
 TYPED_TEST(LstmOf, SaturatedGatesReachTheirLimitsOnEveryTarget) {
   const double infinity = std::numeric_limits<double>::infinity();
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    SCOPED_TRACE(hwy::TargetName(target));
+  for_every_target([&] {
     for (const double x : {100.0, 1e4, 1e30, infinity}) {
       EXPECT_EQ(one_unit<TypeParam>({x, -x, x, x}, 3).cell(0, 0), 1) << x;    // i = 1, f = 0, g = 1
       EXPECT_EQ(one_unit<TypeParam>({x, -x, -x, x}, 3).cell(0, 0), -1) << x;  // g = -1
@@ -450,20 +443,19 @@ TYPED_TEST(LstmOf, SaturatedGatesReachTheirLimitsOnEveryTarget) {
       EXPECT_EQ(one_unit<TypeParam>({-x, x, x, x}, 100).hidden(0, 0), 1) << x;
       EXPECT_NEAR(one_unit<TypeParam>({-x, x, x, -x}, 3).hidden(0, 0), 0, 1e-40) << x;  // o = 0
     }
-  }
+  });
 }
 
 TYPED_TEST(LstmOf, NanInAGateReachesTheState) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
+  for_every_target([&] {
     for (std::size_t g = 0; g < 4; ++g) {
       std::array<double, 4> gates = {0, 0, 0, 0};
       gates[g] = nan;
-      EXPECT_TRUE(std::isnan(one_unit<TypeParam>(gates, 1).hidden(0, 0))) << hwy::TargetName(target) << ' ' << g;
+      EXPECT_TRUE(std::isnan(one_unit<TypeParam>(gates, 1).hidden(0, 0))) << g;
     }
-    EXPECT_TRUE(std::isnan(one_unit<TypeParam>({0, 0, 0, 0}, nan).hidden(0, 0))) << hwy::TargetName(target);
-  }
+    EXPECT_TRUE(std::isnan(one_unit<TypeParam>({0, 0, 0, 0}, nan).hidden(0, 0)));
+  });
 }
 
 TYPED_TEST(LstmOf, GatesAreAccurateOverTheirRange) {

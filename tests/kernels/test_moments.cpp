@@ -3,12 +3,12 @@
 #include "kernels/moments.hpp"
 
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <cmath>
 #include <vector>
 
 #include "core/random.hpp"
+#include "kernels/every_target.hpp"
 #include "kernels/threads.hpp"
 
 namespace knowscale {
@@ -71,9 +71,7 @@ void expect_moments_of_pairs(std::int64_t m, std::int64_t key_dim, std::int64_t 
 }
 
 TEST(Moments, TakeKeysAndValuesOfDifferentWidths) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    SCOPED_TRACE(hwy::TargetName(target));
+  for_every_target([&] {
     for (const Precision precision : kPrecisions) {
       with_type_of(precision, []<class T>(T) {
         for (const std::int64_t m : {0, 1, 300}) {
@@ -83,14 +81,11 @@ TEST(Moments, TakeKeysAndValuesOfDifferentWidths) {
         }
       });
     }
-  }
-  hwy::SetSupportedTargetsForTest(0);
+  });
 }
 
 TEST(Moments, MatchPlainSumsForAllFormatsWidthsAndTargets) {
-  for (const std::int64_t target : hwy::SupportedAndGeneratedTargets()) {
-    hwy::SetSupportedTargetsForTest(target);
-    SCOPED_TRACE(hwy::TargetName(target));
+  for_every_target([&] {
     for (const std::int64_t d : {1, 5, 32, 70}) {
       for (const std::int64_t m : {0, 1, 9, 600}) {
         for (const Precision precision : kPrecisions) {
@@ -98,8 +93,7 @@ TEST(Moments, MatchPlainSumsForAllFormatsWidthsAndTargets) {
         }
       }
     }
-  }
-  hwy::SetSupportedTargetsForTest(0);
+  });
 }
 
 TEST(Moments, ThreadsDivideTheRows) {

@@ -20,7 +20,7 @@
 namespace knowscale::simd {
 namespace {
 
-// A merge of two states costs a row as much as about 20 keys do: below a share of some thousand keys a thread, other
+// A merge of two states costs per row as much as about 20 keys do: below a share of some thousand keys per thread, other
 // divisions are better where there are any.
 constexpr std::int64_t kShareOfKeys = 4096;
 

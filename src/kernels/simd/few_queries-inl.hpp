@@ -89,7 +89,7 @@ struct FewBf16 {
   static constexpr int kPair = 2;
 };
 
-// Two (four) vectors of partial sums, one a key, to one whose blocks hold the keys' sums.
+// Two (four) vectors of partial sums, one per key, to one whose blocks hold the keys' sums.
 HWY_INLINE hn::Vec<hn::ScalableTag<double>> fold(hn::Vec<hn::ScalableTag<double>> a,
                                                  hn::Vec<hn::ScalableTag<double>> b) {
   const hn::ScalableTag<double> d;
@@ -156,7 +156,6 @@ class FewQueries {
 
  public:
   static std::int64_t lanes() { return static_cast<std::int64_t>(hn::Lanes(D())); }
-  static bool takes(std::int64_t rows) { return rows <= kVectors * lanes() / kBlock; }
   static bool in_place(const HeadShape& shape) {
     return shape.key_dim % kBlockColumns == 0 && shape.value_dim % (lanes() * Numbers::kPair) == 0;
   }
@@ -191,11 +190,16 @@ class FewQueries {
     const std::int64_t steps = passes * (block.count + kStep - 1) / kStep;
     RowsAhead ahead =
         sparse_ ? RowsAhead(block.next_values, steps, kSparsely) : RowsAhead(block.next_keys, steps, kDensely);
-    if constexpr (kWhole) return add_values<kVectors>(block, 0, ahead);
+#if HWY_HAVE_SCALABLE
     if (rows == 1) return add_values<1>(block, 0, ahead);
     if (rows == 2) return add_values<2>(block, 0, ahead);
     if (rows <= 4) return add_values<4>(block, 0, ahead);
-    for (std::int64_t first = 0; first < rows; first += kMostRows) add_values<kMostRows>(block, first, ahead);
+    constexpr int kAtOnce = kMostRows;
+#else
+    // More than half of what there is room for, or other vectors and blocks would hold them.
+    constexpr int kRoom = kVectors * HWY_MAX_BYTES / (kBlock * sizeof(L)), kAtOnce = std::min(kRoom, kMostRows);
+#endif
+    for (std::int64_t first = 0; first < rows; first += kAtOnce) add_values<kAtOnce>(block, first, ahead);
   }
 
   void write(MatrixView<L> out) {
@@ -339,10 +343,10 @@ class FewQueries {
     if constexpr (kMost >= 4) {
       for (; vector + 4 <= vectors; vector += 4) add_columns<kRows, 4>(block, first, vector, ahead);
     }
-    if constexpr (kMost >= 2) {
-      for (; vector + 2 <= vectors; vector += 2) add_columns<kRows, 2>(block, first, vector, ahead);
+    for (; vector + 2 <= vectors; vector += 2) add_columns<kRows, 2>(block, first, vector, ahead);
+    if constexpr (Numbers::kPair == 1) {  // pairs come by two vectors
+      for (; vector < vectors; ++vector) add_columns<kRows, 1>(block, first, vector, ahead);
     }
-    for (; vector < vectors; ++vector) add_columns<kRows, 1>(block, first, vector, ahead);
   }
 
   template <int kRows, int kColumns>

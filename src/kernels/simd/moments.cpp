@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 #include <vector>
+#include "kernels/targets.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/simd/moments.cpp"

@@ -100,7 +100,7 @@ struct Asking {
 };
 inline constexpr std::int64_t kLine = 64;
 
-// What is asked into cache while a product runs: rows that come later, so many bytes a step that they are there after
+// What is asked into cache while a product runs: rows that come later, so many bytes per step that they are there after
 // `steps` steps.
 class RowsAhead {
  public:
@@ -141,7 +141,7 @@ struct NothingAhead {
   HWY_INLINE void next() {}
 };
 
-// A line of each row, a row a step, into the first level.
+// A line of each row, one row per step, into the first level.
 template <class T>
 struct ColumnAhead {
   const T* at;

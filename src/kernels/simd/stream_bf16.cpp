@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Keys and values in bf16. Compiled once for each instruction set that Highway knows for this compiler; chosen at run
 // time.
+#include "kernels/targets.hpp"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/simd/stream_bf16.cpp"
 #include <hwy/foreach_target.h>

@@ -25,6 +25,7 @@
 
 #include "core/error.hpp"
 #include "kernels/simd/query_rows.hpp"
+#include "kernels/targets.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/simd/top_keys.cpp"
