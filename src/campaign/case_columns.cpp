@@ -32,7 +32,7 @@ bool is_usual(const CaseKey& key, const Case& c) {
 
 }  // namespace
 
-// A line a key: names have no line ends, so that no two cases make one text.
+// One line per key: names have no line ends, so that no two cases make one text.
 std::string identity_of(const Case& c) {
   std::string text = fmt::format("study={}\nseed={}\nlengths={}", c.study, c.seed, fmt::join(c.unequal, ","));
   for (const CaseKey& key : case_keys()) text += fmt::format("\n{}={}", key.name, text_of(key.get(c)));
@@ -51,7 +51,7 @@ std::string case_label(const Case& c) {
     };
     if (is_said(kSaid) || is_said(kSaidLast) || is_usual(key, c)) continue;
     more += fmt::format(", {}", key.name);
-    if (const std::string value = text_of(key.get(c)); value != "yes") more += " " + printable(value);
+    if (const std::string value = text_of(key.get(c)); value != "yes") more += fmt::format(" {}", printable(value));
   }
   return fmt::format("{}: {} {}, n {} x m {} x d {}{}, {} rank{} x {} thread{}", printable(c.study), method,
                      name_of(c.precision), c.n, c.m, c.d, more, c.ranks, c.ranks == 1 ? "" : "s", c.threads,

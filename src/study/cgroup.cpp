@@ -109,7 +109,7 @@ std::string group_of(const std::string& root, const Version& version) {
   for (std::string line; std::getline(file, line);) {
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    const std::string controllers = std::string(",").append(line, first + 1, second - first - 1) + ",";
     const bool unified = controllers == ",,", of_memory = controllers.find(",memory,") != std::string::npos;
     if (&version == &kVersion2 ? unified : of_memory) return line.substr(second + 1);
   }

@@ -68,7 +68,7 @@ std::string blas_version() {
   for (const libraryPropertyType part : {MAJOR_VERSION, MINOR_VERSION, PATCH_LEVEL}) {
     int number = 0;
     check(cublasGetProperty(part, &number), "cublasGetProperty");
-    version += (part == MAJOR_VERSION ? "" : ".") + std::to_string(number);
+    version.append(part == MAJOR_VERSION ? "" : ".").append(std::to_string(number));
   }
   return version;
 }
