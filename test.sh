@@ -23,7 +23,12 @@ TEXT
 . "$(dirname "${BASH_SOURCE[0]}")/scripts/lib.sh"
 
 tools+=(shellcheck)
-modules+=", pytest"
+modules+=", pytest, xdist"
+
+# As many files at a time as there are cores. Usage: run_pytest FOLDER
+run_pytest() {
+  (cd "$root" && "$python" -m pytest -q -n "$(nproc)" --dist loadfile "$1")
+}
 
 preset=release
 configuration=(-DKNOWSCALE_TESTS=ON -DKNOWSCALE_BENCH=ON -DKNOWSCALE_WERROR="${CI:+ON}")
@@ -48,7 +53,7 @@ ctest --test-dir "$root/build/$preset" --parallel "$(nproc)" --output-on-failure
 
 if [ "$preset" = sanitize ]; then
   say "pytest"
-  (cd "$root" && "$python" -m pytest -q tests/python/program)
+  run_pytest tests/python/program
   say "all tests passed, nothing found"
   exit 0
 fi
@@ -62,7 +67,7 @@ else
 fi
 
 say "pytest"
-(cd "$root" && "$python" -m pytest -q tests/python)
+run_pytest tests/python
 
 say "shellcheck"
 (cd "$root" && git ls-files '*.sh' '*.sbatch' .ci/run | xargs shellcheck -x)

@@ -36,7 +36,9 @@ case "$("$launcher" --version 2>&1 || true)" in
     export OMPI_MCA_mpi_yield_when_idle=1
     if [ $test = yes ]; then
       options+=(--bind-to none)
-      export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_smsc=^cma,knem,xpmem # Open MPI 4, and 5
+      # Open MPI 4, and 5. A job that ends with an error is waited for, seconds long, which tests of errors add up.
+      export OMPI_MCA_btl_vader_single_copy_mechanism=none OMPI_MCA_smsc=^cma,knem,xpmem
+      export OMPI_MCA_odls_base_sigkill_timeout=0 PRTE_MCA_odls_base_sigkill_timeout=0
     fi
     ;;
   *HYDRA*) [ $test = no ] || options=(-bind-to none) ;;
