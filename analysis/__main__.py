@@ -35,7 +35,7 @@ def parse_arguments(words: list[str]) -> argparse.Namespace:
     three.add_argument("file", type=Path, help="result file of: knowscale run --top-k 5")
     three.add_argument("--case", type=int, help="number of the case (default: the first that has them)")
     three.add_argument("--sentences", type=positive, default=3, help="how many sentences (default: 3)")
-    three.add_argument("--top", type=positive, default=3, help="how many vectors a token (default: 3)")
+    three.add_argument("--top", type=positive, default=3, help="how many vectors per token (default: 3)")
     return parser.parse_args(words)
 
 

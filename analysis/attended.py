@@ -28,7 +28,7 @@ def table_lines(rows: list[list[str]]) -> list[str]:
 
 
 def sentence_lines(rows: pd.DataFrame, top: int) -> list[str]:
-    """The sentence, then a line a token (and head, where there are several): the most attended and their weights."""
+    """The sentence, then one line per token (and head, where there are several): the most attended and their weights."""
     heads = rows["head"].nunique() > 1
     tokens = rows.drop_duplicates("token").sort_values("token")
     table = []

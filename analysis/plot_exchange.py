@@ -147,7 +147,7 @@ def overlap_labels(table: pd.DataFrame) -> list[str]:
 
 
 def overlap(cases: pd.DataFrame, machine: list[str]) -> Iterator[Page]:
-    """Median time overlapped over plain, a row a pair, with its interval."""
+    """Median time overlapped over plain, one row per pair, with its interval."""
     table = reductions.overlap(cases)
     if table.empty:
         return

@@ -91,7 +91,7 @@ def legend(figure: Figure, failed: bool) -> None:
 
 
 def table(checks: pd.DataFrame, cases: pd.DataFrame, machine: list[str]) -> Iterator[Page]:
-    """Every model against every symmetry, a panel a precision; in a cell, the check nearest to failing."""
+    """Every model against every symmetry, one panel per precision; in a cell, the check nearest to failing."""
     cells = symmetry.worst(checks, cases)
     if cells.empty:
         return

@@ -24,7 +24,7 @@ def milliseconds(seconds: float) -> str:
 
 
 def case_lines(cases: pd.DataFrame) -> pd.DataFrame:
-    """What the text table shows, a row a case."""
+    """What the text table shows, one row per case."""
     rows = []
     strong = scaling.strong_scaling(cases).set_index("case")["speedup"] if len(cases) else pd.Series(dtype=float)
     for _, case in cases.iterrows():

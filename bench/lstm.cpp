@@ -2,7 +2,7 @@
 // The LSTM layer on T = 512 steps with D = H, as in bench/peers/lstm.py: FLOP/s by 8 H (D + H) T B, and its
 // fraction of the FMA rate of as many threads, measured in the same process just before. The bound in f32 with
 // H = 256, B = 8 on a core of 260 GF/s: 4.3 GF, 16.5 ms; from B = 1 on, each step also reads the recurrent
-// weights (1 MiB: 2.1 ms by 64 bytes a cycle from L2).
+// weights (1 MiB: 2.1 ms by 64 bytes per cycle from L2).
 #include <benchmark/benchmark.h>
 
 #include <chrono>

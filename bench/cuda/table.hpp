@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of bench_cuda: a row a line, columns without spaces in them, for eyes and for awk.
+// The table of bench_cuda: one row per line, columns without spaces in them, for eyes and for awk.
 #pragma once
 
 #include "bench.hpp"

@@ -34,7 +34,7 @@ constexpr std::string_view name_of(Transport transport) {
 struct ReductionOptions {
   Placement placement = Placement::natural;  // of the result; another than its own costs a gather, or a slice
   bool overlap = false;         // exchange one tile of queries (or block of keys) beside computing the next
-  std::int64_t query_tile = 0;  // queries a tile; 0: all
+  std::int64_t query_tile = 0;  // queries per tile; 0: all
   std::int64_t chunk = 1024;    // keys a leaf of the tree of `reproducible`
   int node_size = 0;            // ranks that share memory in `hierarchical`; 0: those of a node
   Transport transport = Transport::host;
@@ -42,9 +42,9 @@ struct ReductionOptions {
 
 // Which options a reduction heeds beside its placement.
 struct HeededOptions {
-  bool tiled = true;     // query_tile
-  bool chunked = false;  // chunk
-  bool by_node = false;  // node_size
+  bool tiled = true;       // query_tile
+  bool chunked = false;    // chunk
+  bool by_node = false;    // node_size
   bool on_device = false;  // transport: it can merge in device memory
 };
 

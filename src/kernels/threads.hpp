@@ -53,11 +53,12 @@ class Threads {
       for (std::int64_t task = 0; task < tasks; ++task) body(task);
       return;
     }
-    run(tasks, [](const void* of, std::int64_t task) { (*static_cast<const Body*>(of))(task); }, &body);
+    run(
+        tasks, [](const void* of, std::int64_t task) { (*static_cast<const Body*>(of))(task); }, &body);
   }
 
  private:
-  // oneTBB's headers are in threads.cpp alone: they would cost every file that has threads a second.
+  // oneTBB's headers are in threads.cpp alone: they would cost every file that has threads one second.
   struct Arena;
   void run(std::int64_t tasks, void (*call)(const void* body, std::int64_t task), const void* body) const;
 

@@ -59,8 +59,9 @@ using FindTopKeys = TopKeys(const AttentionInput<T>& input, std::int64_t count, 
 // Counts keys from `first`, the first row of this shard in the whole, as a merge of shards needs them.
 void shift_keys(TopKeys& top, std::int64_t first);
 
-// into = what the shards of both know: as many rows and keys a row, no key in both. Keys and scores are exact, so that
-// the order of merges does not matter; lse is but for rounding, and of two shards without keys is -inf, without NaN.
+// into = what the shards of both know: as many rows and keys per row, no key in both. Keys and scores are exact, so
+// that the order of merges does not matter; lse is but for rounding, and of two shards without keys is -inf, without
+// NaN.
 void merge(TopKeys& into, const TopKeys& from);
 // The same for these rows alone.
 void merge(TopKeys& into, const TopKeys& from, RowRange rows);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `lstm`: the encoder-decoder baseline (Sutskever, Vinyals & Le 2014). The encoder reads the knowledge as a
-// prefix, one vector a step, then the sequence; the decoder writes n vectors from the state.
+// prefix, one vector per step, then the sequence; the decoder writes n vectors from the state.
 //
 // What the structure lets run side by side does: the input projections of a shard need no state, so every
 // rank makes its own at once; the prefix is the same for all sequences, so it is read once; the sequences
@@ -24,7 +24,7 @@ inline constexpr std::string_view kOnDevice = "cuda";
 // In f32 and f64: it computes in the format that it stores.
 extern const ByPrecision<PrepareModel> prepare;
 
-// 8 H (D + H) FLOPs a step; the readout adds 2 H d a written vector.
+// 8 H (D + H) FLOPs per step; the readout adds 2 H d per written vector.
 Cost cost(const Case& c);
 
 // Width of what the encoder reads in a step: a knowledge vector, with its value beside it where the set has

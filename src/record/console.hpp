@@ -11,7 +11,7 @@ namespace knowscale {
 // "1.23 ms": three digits and an SI prefix.
 std::string with_prefix(double value, const std::string& unit);
 
-// The /cases table as aligned text, a line a case: what varies between cases, median with its interval in
+// The /cases table as aligned text, one line per case: what varies between cases, median with its interval in
 // readable units, FLOP/s, fraction of the bound, error against its bound, VALID or the reason.
 std::string case_table(const Table& cases);
 

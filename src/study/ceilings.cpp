@@ -262,7 +262,7 @@ Table ceilings_table(const std::vector<Ceiling>& ceilings, std::int64_t launch) 
           {{"launch", "1", "launch of the program, from 1", launches},
            {"name", "", "what was measured", names},
            {"ranks", "1", "MPI ranks together", ranks},
-           {"threads", "1", "threads a rank, 0: of its device, whatever threads it has", threads},
+           {"threads", "1", "threads per rank, 0: of its device, whatever threads it has", threads},
            {"value", "", "measured value, in the units of the row", values},
            {"units", "", "units of the value", units}}};
 }

@@ -15,10 +15,10 @@ namespace knowscale {
 
 // name: fma_f32, fma_f64, fma_bf16 (FLOP/s), read (bytes/s), merge (bytes/s of f32 states merged into others), each of
 // all ranks together; allreduce_latency, ping_pong_latency, shift_latency (s, of 8 bytes); allreduce_bandwidth,
-// ping_pong_bandwidth (bytes/s, of 16 MiB); of all ranks passing 1 MiB on to the next: shift_bandwidth (bytes/s a rank)
-// and shift_overlap (the share that can be hidden behind compute: little where the cores themselves copy messages).
-// Of the devices of all ranks together: device_f32, device_tf32, device_bf16, device_f16 (FLOP/s), device_copy and
-// device_read (bytes/s; what a copy reads and writes).
+// ping_pong_bandwidth (bytes/s, of 16 MiB); of all ranks passing 1 MiB on to the next: shift_bandwidth (bytes/s per
+// rank) and shift_overlap (the share that can be hidden behind compute: little where the cores themselves copy
+// messages). Of the devices of all ranks together: device_f32, device_tf32, device_bf16, device_f16 (FLOP/s),
+// device_copy and device_read (bytes/s; what a copy reads and writes).
 struct Ceiling {
   std::string name;
   int ranks = 1;

@@ -9,7 +9,7 @@
 namespace knowscale {
 namespace {
 
-// Below this many queries a tile, kernels lose more than overlap gains.
+// Below this many queries per tile, kernels lose more than overlap gains.
 constexpr std::int64_t kLeastTile = 128;
 // More tiles must promise at least so much.
 constexpr double kWorthwhile = 0.99;
@@ -22,8 +22,8 @@ double exchange_seconds(const Case& c, const Reduction* reduction, const Exchang
   return predicted_seconds(exchange_of(placed, model_by_name(c.model).structure, reduction), rates);
 }
 
-// The queries a tile for which compute, what exchange it does not hide, and the last tile's exchange end first: with k
-// tiles, C(k) + (k - 1) max(e - c, (1 - s) e) + e, where c = C(k) / k, e = E(k) / k, s is the share of exchange that
+// The queries per tile for which compute, what exchange it does not hide, and the last tile's exchange end first: with
+// k tiles, C(k) + (k - 1) max(e - c, (1 - s) e) + e, where c = C(k) / k, e = E(k) / k, s is the share of exchange that
 // this machine can hide at all, and each tile reads the shard again.
 std::int64_t best_tile(const Case& c, const Reduction& reduction, const Cost& cost, const Ceilings& ceilings) {
   const ExchangeRates rates = ceilings.exchange_rates(c);

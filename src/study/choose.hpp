@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the cost model decides where a campaign leaves it to it: the reduction, and the queries a tile.
+// What the cost model decides where a campaign leaves it to it: the reduction, and the queries per tile.
 #pragma once
 
 #include "problem/case.hpp"

@@ -58,7 +58,7 @@ DeviceOfRank choose_device(const Communicator& comm, std::int64_t ranks_per_devi
   mine.sharing = ranks_with(node, mine.device.bus);
   comm.together([&] {
     require(mine.sharing <= ranks_per_device, ExitStatus::resource,
-            fmt::format("{} ranks on {} would share device {}: launch as many ranks a node as it has devices, or set "
+            fmt::format("{} ranks on {} would share device {}: launch as many ranks per node as it has devices, or set "
                         "ranks_per_device = {}",
                         mine.sharing, host(), mine.label(), mine.sharing));
   });

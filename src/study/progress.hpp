@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Progress on stderr, from rank 0 alone: a bar on a terminal, a line a case elsewhere.
+// Progress on stderr, from rank 0 alone: a bar on a terminal, one line per case elsewhere.
 #pragma once
 
 #include <cstdint>

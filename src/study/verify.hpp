@@ -20,7 +20,7 @@ struct VerifyOptions {
   std::string kernel;  // this one alone; empty: all
 };
 
-// Collective over `world`. A line a model, kernel, reduction, precision and rank count with its worst error,
+// Collective over `world`. One line per model, kernel, reduction, precision and rank count with its worst error,
 // and the final line, on stdout of rank 0.
 ExitStatus verify_all(const VerifyOptions& options, const Communicator& world);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// All that the program reads of somebody else's files, for fuzz_files.py: names of files on stdin, one a line; for each
-// a line on stdout: "read", "refused: <why>" (an Error, as it must be), or "finding: <what>" for any other exception
-// and for HDF5 objects left open. Built with -fsanitize, memory errors end it.
+// All that the program reads of somebody else's files, for fuzz_files.py: names of files on stdin, one per line; for
+// each a line on stdout: "read", "refused: <why>" (an Error, as it must be), or "finding: <what>" for any other
+// exception and for HDF5 objects left open. Built with -fsanitize, memory errors end it.
 #include <hdf5.h>
 
 #include <cstdio>

@@ -28,7 +28,7 @@ class Seq2Seq {
   // The encoder goes on from this state, of one sequence: 1 x H each.
   virtual void set_state(MatrixView<const T> hidden, MatrixView<const T> cell) = 0;
 
-  // The encoder reads what was projected, a row a step.
+  // The encoder reads what was projected, one row per step.
   virtual void read() = 0;
 
   // Waits for what was read.

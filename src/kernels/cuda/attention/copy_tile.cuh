@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// From device memory to tiles in shared memory, by asynchronous copies of 16 bytes a thread.
+// From device memory to tiles in shared memory, by asynchronous copies of 16 bytes per thread.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@ namespace knowscale::cuda {
 // Starts copying `Rows` rows from rows + row * stride on, which are Tile's columns wide; zeros from `count` on. Threads
 // `thread` of `threads` share the work.
 template <class Tile, int Rows, class T>
-__device__ __forceinline__ void copy_tile(unsigned char* tile, const T* rows, std::int64_t stride, int count, int thread,
-                                          int threads) {
+__device__ __forceinline__ void copy_tile(unsigned char* tile, const T* rows, std::int64_t stride, int count,
+                                          int thread, int threads) {
   constexpr int numbers = kChunkBytes / static_cast<int>(sizeof(T));
 #pragma unroll(Rows == 8 ? 1 : 4)
   for (int i = thread; i < Rows * Tile::kChunks; i += threads) {
@@ -34,7 +34,8 @@ __device__ __forceinline__ void copy_queries(unsigned char* tile, const Attentio
     const int row = first + i / Tile::kChunks, chunk = i % Tile::kChunks;
     const bool valid = row < task.rows();
     const std::int64_t at = row / task.group * task.query_stride + (kv_head * task.group + row % task.group) * width;
-    copy_async(tile + Tile::chunk_at(i / Tile::kChunks, chunk), task.queries + (valid ? at + chunk * numbers : 0), valid);
+    copy_async(tile + Tile::chunk_at(i / Tile::kChunks, chunk), task.queries + (valid ? at + chunk * numbers : 0),
+               valid);
   }
 }
 

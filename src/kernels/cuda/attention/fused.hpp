@@ -25,7 +25,7 @@ PaddedWidths padded_widths(std::int64_t key_dim, std::int64_t value_dim);
 template <class T>
 struct FusedKernel {
   void (*kernel)(AttentionTask<T>) = nullptr;
-  int rows = 0;  // of queries a block
+  int rows = 0;  // of queries per block
   int keys = 0;  // a step
   int threads = 0;
   std::size_t shared_bytes = 0;

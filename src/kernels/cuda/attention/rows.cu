@@ -64,8 +64,8 @@ __global__ void __launch_bounds__(kThreads) merge_rows(MatrixView<float> into, M
   if (lane_of_warp() == 0) a[m] = merged.maximum();
 }
 
-// A warp takes 32 columns of a row through all parts: a number a lane is on its way while the last one is merged, and
-// the maxima, which each of them reads, are in the first level of cache for all but one.
+// A warp takes 32 columns of a row through all parts: one number per lane is on its way while the last one is merged,
+// and the maxima, which each of them reads, are in the first level of cache for all but one.
 __global__ void __launch_bounds__(kThreads)
     merge_all_parts(const float* __restrict__ parts, std::int64_t count, MatrixView<float> out, std::int64_t pieces) {
   const std::int64_t row = task_of_warp() / pieces, m = out.cols - 1;

@@ -19,7 +19,7 @@ Splits split_keys(std::int64_t tiles, std::int64_t key_count, int key_block, std
   const std::int64_t blocks = std::max<std::int64_t>(tiles_of(key_count, key_block), 1);
   const std::int64_t most = std::clamp<std::int64_t>(blocks / kLeastBlocks, 1, kMostSplits);
   const auto blocks_each = [&](std::int64_t splits) { return tiles_of(blocks, splits); };
-  // Time of all waves at one block of keys a unit of time, against that of a perfect division.
+  // Time of all waves at one block of keys per unit of time, against that of a perfect division.
   const auto efficiency = [&](std::int64_t splits) {
     const std::int64_t used = tiles_of(blocks, blocks_each(splits));
     const std::int64_t waves = tiles_of(tiles * used, slots);

@@ -22,8 +22,8 @@ struct SwizzledTile {
   static constexpr int chunk_at(int row, int chunk) { return (row * kChunks + (chunk ^ (row & 7))) * kChunkBytes; }
 };
 
-// f32, read a number a lane at (row g, column t) or (row 2t, column g), g < 8, t < 4: a row is one chunk longer than
-// its numbers, so that these lie in 32 different banks.
+// f32, read one number per lane at (row g, column t) or (row 2t, column g), g < 8, t < 4: a row is one chunk longer
+// than its numbers, so that these lie in 32 different banks.
 template <int Columns>
 struct PaddedTile {
   static_assert(Columns % 32 == 0);

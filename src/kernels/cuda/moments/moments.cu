@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A block of threads sums a tile of the result over a range of rows, 4 x 4 numbers a thread; rows pass through shared
+// A block of threads sums a tile of the result over a range of rows, 4 x 4 numbers per thread; rows pass through shared
 // memory a step at a time, the next on its way in registers while one is multiplied:
 //
 //   for each step of 16 rows   K: [16][64] times their weights, V: [16][64]      C[i][j] += K[k][i] V[k][j]

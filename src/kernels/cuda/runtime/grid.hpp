@@ -8,7 +8,7 @@
 
 namespace knowscale::cuda {
 
-// Blocks, threads a block, and dynamic shared memory of a block in bytes.
+// Blocks, threads per block, and dynamic shared memory of a block in bytes.
 struct Grid {
   dim3 blocks;
   dim3 threads;

@@ -91,7 +91,7 @@ Device use_device(int index) {
   const int count = device_count();
   require(index < count, ExitStatus::resource,
           "device " + std::to_string(index) + " was asked for, but this process sees " + std::to_string(count) +
-              ": set CUDA_VISIBLE_DEVICES, or launch fewer ranks a node");
+              ": set CUDA_VISIBLE_DEVICES, or launch fewer ranks per node");
   return RankDevice::choose(index).description();
 }
 

@@ -19,8 +19,8 @@ struct HeadLayout {
   std::int64_t stride() const { return heads * width; }
 };
 
-// Queues a copy of the host's rows (layout.heads x layout.columns numbers each) to `to`, layout.stride() numbers a row.
-// Rows of pinned memory may not change until it is done; others may as soon as this returns.
+// Queues a copy of the host's rows (layout.heads x layout.columns numbers each) to `to`, layout.stride() numbers per
+// row. Rows of pinned memory may not change until it is done; others may as soon as this returns.
 template <class T>
 void copy_padded(MatrixView<const T> rows, const HeadLayout& layout, T* to, const Stream& stream);
 
