@@ -201,7 +201,8 @@ def test_a_dry_run_lists_the_cases_and_writes_nothing(knowscale, campaign, tmp_p
 
 
 def test_verify_covers_every_reduction_and_symmetry(knowscale):
-    done = knowscale("verify", "--ranks", "1,3", ranks=3)
+    """On one rank: ctest has it on four."""
+    done = knowscale("verify", ranks=0)
     assert done.status == 0
     assert re.match(r"knowscale: VALID checks=\d+$", done.out.splitlines()[-1])
     for word in ("packed", "two_phase", "reduce_scatter", "lstm", "f64", "keeps O(d)", "breaks permuted knowledge"):
