@@ -84,13 +84,31 @@ void require_variables_filled() {
   }
 }
 
+bool is_given(const std::string& option, const std::vector<std::string>& argv) {
+  return std::any_of(argv.begin(), argv.end(), [&](const std::string& word) {
+    return word == option || word.starts_with(option + "=") || (option == "--output" && word.starts_with("-o"));
+  });
+}
+
+// The command line, the last word first as CLI11 wants it, with what variables say as options of `run`. Left to CLI11
+// itself (envname, which stays for the help), 2.4 checks a list as if it were one number, and what is wrong is as good
+// as not said.
+std::vector<std::string> words_of(const std::vector<std::string>& argv) {
+  std::vector<std::string> words(argv.begin() + (argv.empty() ? 0 : 1), argv.end());
+  for (const auto& [variable, option] : kVariables) {
+    const char* value = std::getenv(variable);
+    if (words.empty() || words.front() != "run" || value == nullptr || *value == '\0' || is_given(option, argv))
+      continue;
+    words.insert(std::find(words.begin(), words.end(), "--"), fmt::format("{}={}", option, value));
+  }
+  std::reverse(words.begin(), words.end());
+  return words;
+}
+
 // " (from KNOWSCALE_RANKS)" where a mistake is of an option that the command line does not give, but a variable.
 std::string blamed_variable(const std::string& message, const std::vector<std::string>& argv) {
   for (const auto& [variable, option] : kVariables) {
-    const bool is_given = std::any_of(argv.begin(), argv.end(), [name = std::string(option)](const std::string& word) {
-      return word == name || word.starts_with(name + "=") || (name == "--output" && word.starts_with("-o"));
-    });
-    if (std::getenv(variable) != nullptr && !is_given && message.find(option) != std::string::npos)
+    if (std::getenv(variable) != nullptr && !is_given(option, argv) && message.find(option) != std::string::npos)
       return fmt::format(" (from {})", variable);
   }
   return "";
@@ -113,6 +131,7 @@ void add_run(CLI::App& app, Options& options, std::vector<std::int64_t>& ranks) 
   run->add_option("--ranks", ranks, "Rank counts in place of the campaign's, e.g. 1,2,4")
       ->type_name("P,...")
       ->delimiter(',')
+      ->allow_extra_args(false)  // what follows may be the campaign
       ->check(number_from(kRankCounts))
       ->envname("KNOWSCALE_RANKS");
   run->add_option("--reduction", options.run.reduction,
@@ -143,7 +162,7 @@ void add_verify(CLI::App& app, Options& options, std::vector<std::int64_t>& rank
   verify->add_option("--ranks", ranks, "Rank counts (default: 1,2,3,4,5,7,8 as far as launched, and all)")
       ->type_name("P,...")
       ->delimiter(',');
-  verify->add_option("--threads", options.verify.threads, "Threads a rank")
+  verify->add_option("--threads", options.verify.threads, "Threads per rank")
       ->check(threads_of_this_machine())
       ->capture_default_str();
   verify->add_option("--kernel", options.verify.kernel, "This kernel alone (default: all that run here)")
@@ -156,7 +175,7 @@ void add_verify(CLI::App& app, Options& options, std::vector<std::int64_t>& rank
 
 void add_others(CLI::App& app, Options& options) {
   CLI::App* ceilings = app.add_subcommand("ceilings", "Measure what this machine can do at best");
-  ceilings->add_option("--threads", options.ceilings.threads, "Threads a rank")
+  ceilings->add_option("--threads", options.ceilings.threads, "Threads per rank")
       ->check(threads_of_this_machine())
       ->capture_default_str();
   ceilings->add_option("--seconds", options.ceilings.seconds, "Seconds for each rate")
@@ -190,7 +209,7 @@ Options parse_options(int argc, char** argv) {
   add_verify(app, options, verify_ranks);
   add_others(app, options);
   try {
-    app.parse(argc, argv);
+    app.parse(words_of(options.run.argv));
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
     options.command = Command::help;

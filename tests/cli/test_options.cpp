@@ -37,6 +37,8 @@ TEST(Options, TheEnvironmentStandsInForOutputAndRanks) {
   EXPECT_EQ(parse({"run", "a.toml"}).run.output, "env.h5");
   EXPECT_EQ(parse({"run", "a.toml"}).run.ranks, (std::vector<std::int64_t>{2, 3}));
   EXPECT_EQ(parse({"run", "a.toml", "-o", "x.h5"}).run.output, "x.h5");
+  EXPECT_EQ(parse({"run", "--", "-a.toml"}).run.ranks, (std::vector<std::int64_t>{2, 3}));
+  EXPECT_EQ(parse({"run", "--ranks", "4", "a.toml"}).run.ranks, (std::vector<std::int64_t>{4}));
   unsetenv("KNOWSCALE_OUTPUT");
   unsetenv("KNOWSCALE_RANKS");
   EXPECT_FALSE(parse({"run", "a.toml"}).run.ranks.has_value());
