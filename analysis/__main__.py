@@ -43,8 +43,11 @@ def say(text: str) -> None:
     """A line, or several, on stdout. Who reads no more of them is not told, and the status stays that of what was found."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:
+    except OSError as error:
+        # What stays in the buffer would fail again at the end, with a status of its own.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise
 
 
 def complain(text: object) -> None:
