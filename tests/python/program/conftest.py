@@ -12,6 +12,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from launching import CAMPAIGN, PROGRAM, Run, command, environment
 
 
+@pytest.fixture(autouse=True, scope="session")
+def own_temporary_folder(tmp_path_factory):
+    """Two mpirun of Open MPI 5 that start at once trip over each other's folders."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("mpi")))
+        yield
+
+
 @pytest.fixture
 def knowscale(tmp_path):
     """Runs the program to its end in tmp_path; ranks = 0 starts it without mpirun."""

@@ -139,6 +139,7 @@ def test_a_script_that_is_stopped_ends_its_ranks_in_order(slow, tmp_path):
         stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run beside each other
     )
     wait_for_parts(tmp_path, 1)
     os.killpg(script.pid, signal.SIGINT)  # Ctrl-C
