@@ -40,8 +40,8 @@ class CommandLineError : public Error {
   bool parallel_;
 };
 
-// Parses the command line; KNOWSCALE_OUTPUT and KNOWSCALE_RANKS stand for -o and --ranks of `run` where they are
-// not given. Throws CommandLineError, one line, and prints nothing.
+// Parses the command line; KNOWSCALE_OUTPUT, KNOWSCALE_RANKS and KNOWSCALE_WATCHDOG stand for -o, --ranks and
+// --watchdog of `run` where these are not given. Throws CommandLineError, one line, and prints nothing.
 Options parse_options(int argc, char** argv);
 
 }  // namespace knowscale

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Which of Highway's instruction sets code is compiled for, all of them in every file: include it before Highway, in
 // kernels and in tests that ask for each. Every one costs the time of a whole compilation, so that those are left out
-// that kernels gain nothing from: SSSE3 between the baseline and SSE4 (and SSE4 where the baseline is SSE2 and has
-// vectors of its size), and AVX3_DL, whose instructions are for integers and text.
+// that kernels gain nothing from: SSSE3, between the baseline and SSE4, and AVX3_DL, whose instructions are for
+// integers and text.
 #pragma once
 
 #define KNOWSCALE_TARGETS_LEFT_OUT (HWY_SSSE3 | HWY_AVX3_DL)
