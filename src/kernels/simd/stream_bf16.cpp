@@ -12,6 +12,10 @@
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {
 
+#if HWY_TARGET != HWY_SCALAR
+extern template void stream_past_few(const Pass<Bf16>& stream);  // few_bf16.cpp
+#endif
+
 void run_bf16(const Pass<Bf16>& stream) { choose(stream); }
 
 }  // namespace knowscale::simd::HWY_NAMESPACE
