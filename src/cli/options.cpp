@@ -23,6 +23,7 @@ Examples
   mpirun -n 8 knowscale run my.toml --set m=[4096,65536] --set timing.max_seconds=2 -o out.h5
   srun --mpi=pmix knowscale run bench/campaigns/strong.toml --ranks 1,2,4,8
   mpirun -n 4 knowscale verify
+  srun -n 64 --mpi=pmix knowscale verify --ranks 64 --kernel simd --precision f32,bf16
 
 Environment (the command line wins over it, it wins over the campaign file)
   KNOWSCALE_OUTPUT, KNOWSCALE_RANKS, KNOWSCALE_SEED, KNOWSCALE_THREADS, KNOWSCALE_MAX_SECONDS,
@@ -165,8 +166,13 @@ void add_verify(CLI::App& app, Options& options, std::vector<std::int64_t>& rank
   verify->add_option("--threads", options.verify.threads, "Threads per rank")
       ->check(threads_of_this_machine())
       ->capture_default_str();
-  verify->add_option("--kernel", options.verify.kernel, "This kernel alone (default: all that run here)")
-      ->type_name("NAME");
+  const auto add_names = [&](const char* option, std::vector<std::string>& names, const char* help) {
+    verify->add_option(option, names, help)->type_name("NAME,...")->delimiter(',');
+  };
+  add_names("--model", options.verify.models, "These models alone (default: all; likewise below)");
+  add_names("--kernel", options.verify.kernels, "These kernels alone, and the models that take one");
+  add_names("--reduction", options.verify.reductions, "These reductions alone, and the models that have one");
+  add_names("--precision", options.verify.precisions, "These precisions alone");
   verify->add_option("--seed", options.verify.seed, "Seed of data and rotations")
       ->check(number_from(kSeeds))
       ->capture_default_str();

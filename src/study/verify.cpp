@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string>
 #include <type_traits>
 
@@ -38,6 +39,7 @@ class Tally {
  public:
   explicit Tally(bool prints) : prints_(prints) {}
 
+  std::int64_t checks() const { return checks_; }
   void add(const std::string& what, bool passed, double error, double bound) {
     ++checks_;
     if (!passed && ++failed_ == 1) first_ = fmt::format("{}: error {:.3g}, bound {:.3g}", what, error, bound);
@@ -61,12 +63,29 @@ class Tally {
   std::string first_;
 };
 
+// Of all there are, those that are asked for.
+bool is_among(const std::vector<std::string>& asked, std::string_view name) {
+  return asked.empty() || std::find(asked.begin(), asked.end(), name) != asked.end();
+}
+
+template <class Rows>
+auto asked_of(const std::vector<std::string>& asked, const Rows& rows) {
+  std::vector<std::decay_t<decltype(*rows.begin())>> found;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(found),
+               [&](const auto& row) { return is_among(asked, row.name); });
+  return found;
+}
+
+std::vector<Model> models_to_verify(const VerifyOptions& options, Precision precision) {
+  std::vector<Model> found = asked_of(options.models, models());
+  std::erase_if(found, [&](const Model& model) { return !model.prepare.has(precision); });
+  return found;
+}
 std::vector<Kernel> kernels_to_verify(const VerifyOptions& options, Precision precision) {
-  std::vector<Kernel> all;
-  for (const Kernel& kernel : kernels_of(precision)) {
-    if (options.kernel.empty() || kernel.name == options.kernel) all.push_back(kernel);
-  }
-  return all;
+  return asked_of(options.kernels, kernels_of(precision));
+}
+std::vector<Reduction> reductions_to_verify(const VerifyOptions& options) {
+  return asked_of(options.reductions, reductions());
 }
 
 Case base_case(const VerifyOptions& options, const Communicator& comm, const Size& size, Precision precision) {
@@ -214,13 +233,13 @@ void verify_symmetries(const VerifyOptions& options, const Communicator& comm, c
                        Tally& tally) {
   const Structure& structure = model.structure;
   if (!structure.attends()) {
-    if (!options.kernel.empty()) return;
+    if (!options.kernels.empty() || !options.reductions.empty()) return;
     for (const Size& size : kSymmetrySizes) verify_symmetries(options, comm, model, {}, {precision, size}, tally);
     return;
   }
   std::size_t number = 0;
   for (const Kernel& kernel : kernels_to_verify(options, precision)) {
-    for (const Reduction& reduction : reductions()) {
+    for (const Reduction& reduction : reductions_to_verify(options)) {
       const Backend backend = {&kernel, &reduction};
       verify_symmetries(options, comm, model, backend, {precision, kSymmetrySizes[number % 2]}, tally);
       if (number == 0) verify_symmetries(options, comm, model, backend, {precision, kSymmetrySizes[1]}, tally);
@@ -235,13 +254,13 @@ void verify_symmetries(const VerifyOptions& options, const Communicator& comm, c
 template <class T>
 void verify_precision(const VerifyOptions& options, const Communicator& comm, Tally& tally) {
   constexpr Precision precision = precision_of<T>;
-  for (const Model& model : models()) {
-    if (!model.prepare.has(precision)) continue;
+  for (const Model& model : models_to_verify(options, precision)) {
     if (!model.structure.attends()) {
+      if (!options.reductions.empty()) continue;
       for (const std::string_view kernel : {kUnused, lstm_model::kOnDevice}) {
         const bool on_device = kernel != kUnused;
-        if (on_device ? !model.structure.recurrent || device_count() == 0 : !options.kernel.empty()) continue;
-        if (on_device && !options.kernel.empty() && options.kernel != kernel) continue;
+        if (on_device ? !model.structure.recurrent || device_count() == 0 : !options.kernels.empty()) continue;
+        if (on_device && !is_among(options.kernels, kernel)) continue;
         verify_outputs<T>(options, comm, model, {}, {.options = {}, .kernel = kernel}, tally);
         verify_outputs<T>(options, comm, model, {}, {{.placement = Placement::replicated}, Placement::sharded, kernel},
                           tally);
@@ -249,7 +268,7 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Ta
       continue;
     }
     for (const Kernel& kernel : kernels_to_verify(options, precision)) {
-      for (const Reduction& reduction : reductions()) {
+      for (const Reduction& reduction : reductions_to_verify(options)) {
         const Backend backend = {&kernel, &reduction};
         verify_outputs<T>(options, comm, model, backend, {{.chunk = 64}}, tally);
         if (kernel.on_device() && reduction.heeds.on_device && mpi_is_cuda_aware()) {
@@ -268,8 +287,8 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Ta
       }
     }
   }
-  for (const Model& model : models()) {
-    if (model.prepare.has(precision)) verify_symmetries(options, comm, model, precision, tally);
+  for (const Model& model : models_to_verify(options, precision)) {
+    verify_symmetries(options, comm, model, precision, tally);
   }
 }
 
@@ -299,19 +318,32 @@ std::vector<std::int64_t> rank_counts(const VerifyOptions& options, const Commun
   return counts;
 }
 
-// Devices for all ranks, several a device where there are fewer; says what is skipped where there are none.
-void prepare_kernels(const VerifyOptions& options, const Communicator& world, const Tally& tally) {
+void require_known_names(const VerifyOptions& options) {
   const KnownNames names = known_names();
-  world.together([&] {
-    if (options.kernel.empty()) return;
-    if (is_kernel_of_devices(options.kernel) && names.without_devices) {
-      throw Error(names.without_devices->status(),
-                  fmt::format("--kernel {}: {}", options.kernel, names.without_devices->what()));
+  for (const std::string& kernel : options.kernels) {
+    if (!is_kernel_of_devices(kernel) || !names.without_devices) continue;
+    throw Error(names.without_devices->status(), fmt::format("--kernel {}: {}", kernel, names.without_devices->what()));
+  }
+  std::vector<std::string> precisions;
+  for (const Precision precision : kPrecisions) precisions.emplace_back(name_of(precision));
+  const struct {
+    const char* option;
+    const std::vector<std::string>& asked;
+    std::vector<std::string> known;
+  } table[] = {{"--model", options.models, names_of(names.models)},
+               {"--kernel", options.kernels, names_of(names.kernels)},
+               {"--reduction", options.reductions, names_of(names.reductions)},
+               {"--precision", options.precisions, precisions}};
+  for (const auto& [option, asked, known] : table) {
+    for (const std::string& name : asked) {
+      require(std::find(known.begin(), known.end(), name) != known.end(), ExitStatus::usage,
+              fmt::format("{} {}: {}", option, name, remedy_for_name(name, known)));
     }
-    const std::vector<std::string> known = names_of(names.kernels);
-    require(std::find(known.begin(), known.end(), options.kernel) != known.end(), ExitStatus::usage,
-            fmt::format("--kernel {}: {}", options.kernel, remedy_for_name(options.kernel, known)));
-  });
+  }
+}
+
+// Devices for all ranks, several a device where there are fewer; says what is skipped where there are none.
+void prepare_devices(const Communicator& world, const Tally& tally) {
   const int devices = world.allreduce(device_count(), Combine::minimum);
   if (devices > 0) {
     const DeviceOfRank device = choose_device(world, world.size());
@@ -325,17 +357,24 @@ void prepare_kernels(const VerifyOptions& options, const Communicator& world, co
 
 ExitStatus verify_all(const VerifyOptions& options, const Communicator& world) {
   Tally tally(world.is_root());
-  prepare_kernels(options, world, tally);
+  world.together([&] { require_known_names(options); });
+  prepare_devices(world, tally);
   verify_representation(options, tally);
+  const std::int64_t of_functions = tally.checks();
   for (const std::int64_t ranks : rank_counts(options, world)) {
     const Communicator comm = world.first(static_cast<int>(ranks));
     if (comm.size() > 0) {
       for (const Precision precision : kPrecisions) {
+        if (!is_among(options.precisions, name_of(precision))) continue;
         with_type_of(precision, [&]<class T>(T) { verify_precision<T>(options, comm, tally); });
       }
     }
     world.sleeping_barrier();
   }
+  world.together([&] {
+    require(!world.is_root() || tally.checks() > of_functions, ExitStatus::usage,
+            "verify: no model goes with what --model, --kernel, --reduction and --precision name: see knowscale list");
+  });
   int status = static_cast<int>(tally.conclude());
   world.broadcast(std::span<int>(&status, 1));
   return static_cast<ExitStatus>(status);

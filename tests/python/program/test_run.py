@@ -211,6 +211,26 @@ def test_verify_covers_every_reduction_and_symmetry(knowscale):
     assert "FAILED" not in done.out
 
 
+def test_verify_of_what_is_named_alone(knowscale):
+    done = knowscale("verify", "--model", "knowledge,lstm", "--kernel=simd", "--reduction", "ring,tree", "--precision=f64", ranks=0)
+    assert done.status == 0
+    checked = {tuple(line.split()[:3]) for line in done.out.splitlines() if " ranks" in line}
+    assert checked == {("knowledge", "simd", "ring"), ("knowledge", "simd", "tree")}
+    assert " f64 " in done.out and " f32 " not in done.out
+
+
+@pytest.mark.parametrize("words, reason", [
+    (["--model", "knowlegde"], '--model knowlegde: did you mean "knowledge"?'),
+    (["--reduction", "ring,rung"], '--reduction rung: did you mean "ring"?'),
+    (["--precision", "f23"], '--precision f23: did you mean "f32"?'),
+    (["--model", "linear", "--kernel", "simd"], "no model goes with"),
+])
+def test_verify_refuses_what_leaves_nothing_to_check(knowscale, words, reason):
+    done = knowscale("verify", *words, ranks=2)
+    assert done.status == 2
+    assert len(done.errors) == 1 and reason in done.errors[0]
+
+
 def test_list_names_what_is_built_and_nothing_else(knowscale):
     done = knowscale("list", ranks=0)
     assert done.status == 0
