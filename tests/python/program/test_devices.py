@@ -55,7 +55,7 @@ def column(file, table, name):
 
 
 def test_every_way_of_merging_is_verified(emulated, tmp_path):
-    """On three ranks, over the host and on devices; `verify` on this device (ctest) has every precision on two."""
+    """On three ranks, over the host and on devices; `verify` on this device (ctest) has every format on two."""
     done = emulated("run", "device.toml", "-o", "out.h5", "--set", "precision=bf16", "--set", "ranks=3", ranks=3, devices=3)
     assert done.status == 0, done.err
     done = emulated("run", "device.toml", "-o", "forced.h5", "--set", "transport=cuda_aware_forced",
