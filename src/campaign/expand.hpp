@@ -21,6 +21,7 @@ struct KnownNames {
   std::vector<Model> models;
   std::vector<Kernel> kernels;
   std::vector<Reduction> reductions;  // and one that stands for kAutomatic
+  std::vector<std::string> precisions;
   std::vector<std::string> generators;
   std::optional<Error> without_devices;  // why kernels of devices are not among the kernels
 };

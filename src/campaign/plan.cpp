@@ -82,6 +82,7 @@ KnownNames known_names() {
   names.kernels.assign(kernels().begin(), kernels().end());
   names.reductions.assign(reductions().begin(), reductions().end());
   names.reductions.push_back({.name = kAutomatic, .heeds = {true, true, true}});
+  for (const Precision precision : kPrecisions) names.precisions.emplace_back(name_of(precision));
   names.generators = generator_names();
   if (engine_of_devices() == nullptr) {
     names.without_devices =

@@ -38,15 +38,13 @@ ExitStatus print_ceilings(const Options& options, const Communicator& world) {
 
 void print_list() {
   const KnownNames names = known_names();
-  std::vector<std::string> precisions;
-  for (const Precision precision : kPrecisions) precisions.emplace_back(name_of(precision));
   const auto line = [](const char* what, const std::vector<std::string>& all) {
     print_out(fmt::format("{:<12}{}\n", what, fmt::join(all, " ")));
   };
   line("models", names_of(names.models));
   line("kernels", names_of(names.kernels));
   line("reductions", names_of(names.reductions));
-  line("precisions", precisions);
+  line("precisions", names.precisions);
   line("generators", names.generators);
   if (names.without_devices) {
     print_out(fmt::format("{:<12}none: {}\n", "devices", names.without_devices->what()));

@@ -63,7 +63,7 @@ class Tally {
   std::string first_;
 };
 
-// Of all there are, those that are asked for.
+// Whether this one is asked for: where none is named, all are.
 bool is_among(const std::vector<std::string>& asked, std::string_view name) {
   return asked.empty() || std::find(asked.begin(), asked.end(), name) != asked.end();
 }
@@ -318,22 +318,21 @@ std::vector<std::int64_t> rank_counts(const VerifyOptions& options, const Commun
   return counts;
 }
 
+// "auto" is no reduction here: there is nothing to choose by.
 void require_known_names(const VerifyOptions& options) {
   const KnownNames names = known_names();
   for (const std::string& kernel : options.kernels) {
     if (!is_kernel_of_devices(kernel) || !names.without_devices) continue;
     throw Error(names.without_devices->status(), fmt::format("--kernel {}: {}", kernel, names.without_devices->what()));
   }
-  std::vector<std::string> precisions;
-  for (const Precision precision : kPrecisions) precisions.emplace_back(name_of(precision));
   const struct {
     const char* option;
     const std::vector<std::string>& asked;
     std::vector<std::string> known;
   } table[] = {{"--model", options.models, names_of(names.models)},
                {"--kernel", options.kernels, names_of(names.kernels)},
-               {"--reduction", options.reductions, names_of(names.reductions)},
-               {"--precision", options.precisions, precisions}};
+               {"--reduction", options.reductions, names_of(reductions_to_verify({}))},
+               {"--precision", options.precisions, names.precisions}};
   for (const auto& [option, asked, known] : table) {
     for (const std::string& name : asked) {
       require(std::find(known.begin(), known.end(), name) != known.end(), ExitStatus::usage,

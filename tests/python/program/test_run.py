@@ -222,8 +222,10 @@ def test_verify_of_what_is_named_alone(knowscale):
 @pytest.mark.parametrize("words, reason", [
     (["--model", "knowlegde"], '--model knowlegde: did you mean "knowledge"?'),
     (["--reduction", "ring,rung"], '--reduction rung: did you mean "ring"?'),
+    (["--reduction", "auto"], "--reduction auto: use one of packed"),
     (["--precision", "f23"], '--precision f23: did you mean "f32"?'),
     (["--model", "linear", "--kernel", "simd"], "no model goes with"),
+    (["--model", "linear,lstm", "--reduction", "ring"], "no model goes with"),
 ])
 def test_verify_refuses_what_leaves_nothing_to_check(knowscale, words, reason):
     done = knowscale("verify", *words, ranks=2)
