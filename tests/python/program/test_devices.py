@@ -135,18 +135,23 @@ def test_a_shard_that_does_not_fit_the_device_is_estimated_and_refused(emulated)
 
 
 def test_a_lost_device_ends_the_run_and_keeps_finished_cases(emulated, tmp_path):
-    done = emulated("run", "device.toml", "-o", "out.h5", "--ranks", "1", ranks=1, EMULATED_CUDA_LAUNCHES="400")
+    """After some cases: how many launches those take is a matter of the machine's pace."""
+    for launches in (400, 200, 100, 800, 1600):
+        output = f"{launches}.h5"
+        done = emulated("run", "device.toml", "-o", output, "--ranks", "1", ranks=1, EMULATED_CUDA_LAUNCHES=str(launches))
+        finished = len(list((tmp_path / f"{output}.parts").glob("case*.h5")))
+        if done.status != 0 and finished > 0:
+            break
     assert done.status == 3 and len(done.errors) == 1
     assert LOST.search(done.errors[0])
-    finished = len(list((tmp_path / "out.h5.parts").glob("case*.h5")))
     assert finished > 0
-    resumed = emulated("run", "device.toml", "-o", "out.h5", "--ranks", "1", ranks=1)
+    resumed = emulated("run", "device.toml", "-o", output, "--ranks", "1", ranks=1)
     assert resumed.status == 0
     assert f"resuming: {finished} of" in resumed.err
 
 
 def test_a_device_lost_on_one_rank_ends_all(emulated):
-    lost = ("sh", "-c", '[ "$OMPI_COMM_WORLD_RANK" = 1 ] && export EMULATED_CUDA_LAUNCHES=300; exec "$@"', "sh")
+    lost = ("sh", "-c", '[ "$OMPI_COMM_WORLD_RANK" = 1 ] && export EMULATED_CUDA_LAUNCHES=60; exec "$@"', "sh")
     done = emulated("run", "device.toml", "-o", "out.h5", wrapper=lost)
     assert done.status == 3
     assert len(done.errors) == 1 and LOST.search(done.errors[0])
