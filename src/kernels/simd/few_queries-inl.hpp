@@ -276,7 +276,7 @@ class FewQueries {
                                 KNOWSCALE_INLINE_ATTR { score_tile_relative_to(state().stabiliser, t, emit); };
     const StoreWeights<L, kScoreVectors> store{scratch_.data()};
     if (block.position == nullptr && all_seen<Layout, kScoreVectors>(state()) &&
-        take_weights<Layout, kTileRows, kScoreVectors, kExactDegree<L>>(state(), key_tiles, score_tile, store)) {
+        take_weights<Layout, kTileRows, kScoreVectors, kExactDegree<L>, false>(state(), key_tiles, score_tile, store)) {
       return true;
     }
     if (visible_limit(input_.mask, rows_.query_index(rows_.count - 1), block.begin, block.count) == 0) return false;

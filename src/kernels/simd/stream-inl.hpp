@@ -94,7 +94,7 @@ void choose(const Pass<T>& stream) {
   if (rows <= most / 2 || (rows <= most && !stream.processor.broadcasts_are_free)) return stream_past_few(stream);
   if (rows <= most) return stream_past_many<1>(stream);
 #endif
-  stream_past_many<2>(stream);
+  stream_past_many<kManyVectors>(stream);
 }
 
 }  // namespace knowscale::simd::HWY_NAMESPACE
