@@ -82,23 +82,6 @@ Campaign to_campaign(const toml::table& file, const std::string& path) {
   return campaign;
 }
 
-// Throws where parsing would take too long, or too much of the stack.
-void require_reasonable_size(const std::string& text, const std::string& path) {
-  if (text.size() > kMostCampaignBytes) {
-    refuse_campaign(fmt::format("{}: has more than {} MiB: a campaign has at most that: make several", path,
-                                kMostCampaignBytes >> 20));
-  }
-  std::size_t number = 1;
-  for (std::size_t begin = 0; begin < text.size(); ++number) {
-    const std::size_t end = std::min(text.find('\n', begin), text.size());
-    if (end - begin > kMostLineBytes) {
-      refuse_campaign(fmt::format("{}:{}: a line of {} bytes: use at most {}, lists may go over several lines", path,
-                                  number, end - begin, kMostLineBytes));
-    }
-    begin = end + 1;
-  }
-}
-
 }  // namespace
 
 std::span<const SettingKey> setting_keys() {
@@ -173,14 +156,7 @@ std::string read_campaign_file(const std::string& path) {
 }
 
 Campaign parse_campaign(const std::string& path, const std::string& text, const std::vector<std::string>& changes) {
-  require_reasonable_size(text, path);
-  toml::table file;
-  try {
-    file = toml::parse(text, path);
-  } catch (const toml::parse_error& error) {
-    refuse_campaign(
-        fmt::format("{}:{}: {}: mend the TOML there", path, error.source().begin.line, one_line(error.description())));
-  }
+  toml::table file = parse_toml(text, path);
   for (const Override& change : overrides_of_environment()) apply_override(file, change);
   for (const std::string& change : changes) apply_override(file, override_of_option(change));
   Campaign campaign = to_campaign(file, path);

@@ -67,6 +67,33 @@ struct Reader {
 
 void refuse_campaign(const std::string& message) { throw Error(ExitStatus::usage, message); }
 
+// Throws where parsing would take too long, or too much of the stack.
+void require_reasonable_size(const std::string& text, const std::string& path) {
+  if (text.size() > kMostCampaignBytes) {
+    refuse_campaign(fmt::format("{}: has more than {} MiB: a campaign has at most that: make several", path,
+                                kMostCampaignBytes >> 20));
+  }
+  std::size_t number = 1;
+  for (std::size_t begin = 0; begin < text.size(); ++number) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    if (end - begin > kMostLineBytes) {
+      refuse_campaign(fmt::format("{}:{}: a line of {} bytes: use at most {}, lists may go over several lines", path,
+                                  number, end - begin, kMostLineBytes));
+    }
+    begin = end + 1;
+  }
+}
+
+toml::table parse_toml(const std::string& text, const std::string& path) {
+  require_reasonable_size(text, path);
+  try {
+    return toml::parse(text, path);
+  } catch (const toml::parse_error& error) {
+    refuse_campaign(
+        fmt::format("{}:{}: {}: mend the TOML there", path, error.source().begin.line, one_line(error.description())));
+  }
+}
+
 std::string place_of(const toml::node& node, const std::string& path) {
   const toml::source_region& source = node.source();
   if (source.path && *source.path != path) return one_line(*source.path);

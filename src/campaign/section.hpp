@@ -15,6 +15,12 @@ namespace knowscale {
 // Throws Error(usage).
 [[noreturn]] void refuse_campaign(const std::string& message);
 
+// Throws Error(usage) where parsing would take too long, or too much of the stack.
+void require_reasonable_size(const std::string& text, const std::string& path);
+
+// The text of a file of that name. Throws Error(usage) with the place of a mistake.
+toml::table parse_toml(const std::string& text, const std::string& path);
+
 // Where a value comes from: "campaign.toml:3", or what changed it ("KNOWSCALE_SEED", "--set seed=x").
 std::string place_of(const toml::node& node, const std::string& path);
 

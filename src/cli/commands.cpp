@@ -100,7 +100,8 @@ ExitStatus after_output(const Options& options, ExitStatus status) {
 }  // namespace
 
 bool needs_mpi(const Options& options) {
-  return options.command == Command::run || options.command == Command::verify || options.command == Command::ceilings;
+  return options.command == Command::run || options.command == Command::verify ||
+         options.command == Command::ceilings || options.command == Command::tune;
 }
 
 ExitStatus execute(const Options& options, const Communicator& world) {
@@ -108,6 +109,7 @@ ExitStatus execute(const Options& options, const Communicator& world) {
     switch (options.command) {
       case Command::run: return run_campaign(options.run, world);
       case Command::verify: return verify_all(options.verify, world);
+      case Command::tune: return tune(options.tune, world);
       default: return print_ceilings(options, world);
     }
   };

@@ -23,11 +23,13 @@ Examples
   mpirun -n 8 knowscale run my.toml --set m=[4096,65536] --set timing.max_seconds=2 -o out.h5
   srun --mpi=pmix knowscale run bench/campaigns/strong.toml --ranks 1,2,4,8
   mpirun -n 4 knowscale verify
+  mpirun -n 8 knowscale tune
   srun -n 64 --mpi=pmix knowscale verify --ranks 64 --kernel simd --precision f32,bf16
 
 Environment (the command line wins over it, it wins over the campaign file)
   KNOWSCALE_OUTPUT, KNOWSCALE_RANKS, KNOWSCALE_SEED, KNOWSCALE_THREADS, KNOWSCALE_MAX_SECONDS,
   KNOWSCALE_MIN_REPETITIONS, KNOWSCALE_RELATIVE_INTERVAL, KNOWSCALE_WATCHDOG
+  KNOWSCALE_TUNING: the file of tune that run takes, or none
 
 Exit status, the same on every rank
   0 valid   1 verification or measurement invalid   2 usage or campaign error
@@ -188,6 +190,16 @@ void add_others(CLI::App& app, Options& options) {
       ->check(number_from(0.001, 3600))
       ->capture_default_str();
   ceilings->callback([&options] { options.command = Command::ceilings; });
+  CLI::App* tune = app.add_subcommand(
+      "tune", "Measure what kernel simd likes best on this machine, and keep it for runs; one rank for each core");
+  tune->add_option("--seconds", options.tune.seconds, "Seconds in all, about")
+      ->check(number_from(0.1, 3600))
+      ->capture_default_str();
+  tune->add_option(
+          "-o,--output", options.tune.output,
+          "File (default: KNOWSCALE_TUNING, or by processor and build in the user's cache, where run finds it)")
+      ->type_name("FILE.toml");
+  tune->callback([&options] { options.command = Command::tune; });
   CLI::App* info = app.add_subcommand("info", "Describe a result file or a knowledge-set file");
   info->add_option("file", options.file, "Result or knowledge-set file")->required()->type_name("FILE.h5");
   info->callback([&options] { options.command = Command::info; });
@@ -226,14 +238,14 @@ Options parse_options(int argc, char** argv) {
     const std::string name = chosen.empty() ? "" : chosen.front()->get_name();
     throw CommandLineError(
         one_line(error.what(), 600) + blamed_variable(error.what(), options.run.argv) + ": see knowscale --help",
-        name == "run" || name == "verify" || name == "ceilings");
+        name == "run" || name == "verify" || name == "ceilings" || name == "tune");
   }
   if (options.command == Command::run) require_variables_filled();
   if (version) {
     options.command = Command::version;
   } else {
     if (app.get_subcommands().empty()) {
-      throw CommandLineError("no command: use run, verify, ceilings, info or list; see knowscale --help", false);
+      throw CommandLineError("no command: use run, verify, tune, ceilings, info or list; see knowscale --help", false);
     }
   }
   if (!run_ranks.empty()) options.run.ranks = run_ranks;

@@ -9,11 +9,12 @@
 
 #include "core/error.hpp"
 #include "study/run.hpp"
+#include "study/tune.hpp"
 #include "study/verify.hpp"
 
 namespace knowscale {
 
-enum class Command { help, version, run, verify, ceilings, info, list };
+enum class Command { help, version, run, verify, ceilings, tune, info, list };
 
 struct Options {
   Command command = Command::help;
@@ -24,6 +25,7 @@ struct Options {
     int threads = 1;
     double seconds = 0.5;  // a rate
   } ceilings;
+  TuneOptions tune;
   std::string file;        // of info
   bool list_keys = false;  // of list: the keys of campaigns, not what is in this build
 };

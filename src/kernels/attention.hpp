@@ -62,6 +62,8 @@ struct AttentionInput {
   double scale = 1;
   Mask mask = {};
   TileSizes tiles = {};
+  // The same bits on every machine of a kind: kernels choose nothing by what was measured on this one.
+  bool same_bits = false;
 };
 
 }  // namespace knowscale

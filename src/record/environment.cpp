@@ -24,6 +24,7 @@
 #include "kernels/blas/gemm.hpp"
 #include "kernels/ceilings.hpp"
 #include "kernels/engine.hpp"
+#include "kernels/simd/ways.hpp"
 #include "problem/h5.hpp"
 
 extern char** environ;
@@ -94,6 +95,20 @@ NameValues environment(const std::vector<std::string>& argv) {
   }
   return pairs;
 }
+
+std::string processor() {
+  std::string name;
+  for (const char* part : {"vendor_id", "cpu family", "model\t", "stepping", "CPU implementer", "CPU part"}) {
+    const std::string value = proc_value("/proc/cpuinfo", part);
+    if (!value.empty()) name += (name.empty() ? "" : " ") + value;
+  }
+  const simd::CacheSizes& caches = simd::cache_sizes();
+  return fmt::format("{}, {}, {} KiB, {} KiB", name.empty() ? "unknown" : name,
+                     hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()), caches.l1 >> 10,
+                     caches.l2 >> 10);
+}
+
+std::string build() { return fmt::format("{} {}", kVersion, kRevision); }
 
 std::string time_now() { return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr))); }
 

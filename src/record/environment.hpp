@@ -19,6 +19,13 @@ NameValues versions(const std::string& mpi_version);
 // KNOWSCALE_*), start time (UTC, ISO 8601), argv.
 NameValues environment(const std::vector<std::string>& argv);
 
+// What decides which code is fast: "AuthenticAMD 25 1 1, AVX2, 32 KiB, 512 KiB" (vendor, family, model and stepping,
+// instruction set, first and second level of cache of a core).
+std::string processor();
+
+// Version and git revision.
+std::string build();
+
 // This moment, UTC, ISO 8601.
 std::string time_now();
 

@@ -29,6 +29,7 @@
 #include "study/interrupt.hpp"
 #include "study/knowledge_check.hpp"
 #include "study/progress.hpp"
+#include "study/tune.hpp"
 
 namespace knowscale {
 namespace {
@@ -114,9 +115,10 @@ std::optional<DeviceOfRank> choose_devices(const Plan& plan, const std::vector<C
 }
 
 // Everything about this launch that is known at its start.
-NameValues describe_launch(const RunOptions& options, const Plan& plan) {
+NameValues describe_launch(const RunOptions& options, const Plan& plan, const std::string& tuning) {
   NameValues meta = versions(exchange_versions());
   for (const auto& pair : environment(options.argv)) meta.push_back(pair);
+  meta.emplace_back("tuning", tuning);
   meta.emplace_back("campaign_text", plan.campaign.text);
   return meta;
 }
@@ -264,7 +266,7 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
                                &watchdog,
                                device ? &*device : nullptr,
                                &knowledge};
-  NameValues launch = describe_launch(options, plan);
+  NameValues launch = describe_launch(options, plan, take_tuning(world));
   const auto write_launch = [&] {
     on_root(world, [&] { store->write_launch(launch_tables(launch, ceilings, context.launch)); });
   };

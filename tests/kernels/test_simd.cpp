@@ -121,18 +121,18 @@ TEST(Simd, MatchesReferenceForAllFormatsShapesAndTargets) {
   });
 }
 
-// What one processor prefers every other one computes alike.
-TEST(Simd, MatchesReferenceAsEveryProcessorPrefers) {
+// What one machine likes best every other one computes alike.
+TEST(Simd, MatchesReferenceInEveryWay) {
   for_every_target([] {
     for_every_format([]<class T>(T) {
-      for (const simd::Processor processor : {simd::Processor{false, false}, simd::Processor{true, true}}) {
+      for (const simd::Way way : {simd::Way{false, false}, simd::Way{true, false}, simd::Way{false, true}}) {
         for (const HeadShape shape : {HeadShape{1, 1, 64, 64}, HeadShape{1, 1, 33, 70}}) {
           for (const std::int64_t n : {1, 2, 4, 5, 8, 9, 16, 17}) {
             const Inputs<T> in(n, 333, shape);
             const Threads threads(1);
             const auto view = in.view();
             Partial<Accumulator<T>> out(n, shape);
-            simd::run(simd::Pass<T>{view, {shape, 0, 0, n}, {0, 333}, 48, threads, out.rows(), processor});
+            simd::run(simd::Pass<T>{view, {shape, 0, 0, n}, {0, 333}, 48, threads, out.rows(), way});
             EXPECT_LE(difference(run("reference", in, 1), out), tolerance<T>(8)) << n << ' ' << shape.key_dim;
           }
         }

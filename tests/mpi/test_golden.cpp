@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // `reproducible` gives the bits that it gave before: hashes of its output in golden_reproducible.txt, for each
 // instruction set. Inputs, tiles and chunks are fixed, so that neither libm nor caches decide a bit. An instruction set
-// has two lines where processors differ (Processor::broadcasts_are_free).
+// has two lines where processors differ (simd::Way::in_lanes).
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -14,6 +14,7 @@
 #include "comm/reduction.hpp"
 #include "core/random.hpp"
 #include "kernels/partial.hpp"
+#include "kernels/simd/ways.hpp"
 #include "kernels/threads.hpp"
 #include "ranks.hpp"
 
@@ -224,6 +225,26 @@ void expect_same_bits(const Whole<T>& problem) {
 TEST(Reproducible, GivesTheSameBitsOfF32) { expect_same_bits(whole<float>(600, 430, {2, 1, 9, 12}, 2)); }
 TEST(Reproducible, GivesTheSameBitsOfF64) { expect_same_bits(whole<double>(300, 430, {2, 1, 9, 12}, 2)); }
 TEST(Reproducible, GivesTheSameBitsOfBf16) { expect_same_bits(whole<Bf16>(300, 430, {2, 1, 10, 12}, 2)); }
+
+TEST(Reproducible, HeedsNothingThatWasMeasured) {
+  const Whole<float> problem = whole<float>(3, 900, {1, 1, 64, 64});
+  const Communicator world = Communicator::world(), one = world.split(world.rank());
+  const auto output = [&](const char* reduction) {
+    return run_once(one, problem, reduction_by_name(reduction), "simd", 1, {.chunk = 1024});
+  };
+  const auto equal = [](const Matrix<float>& a, const Matrix<float>& b) {
+    return std::memcmp(a.data(), b.data(), a.span().size_bytes()) == 0;
+  };
+  const Matrix<float> reproducible = output("reproducible"), packed = output("packed");
+  simd::Ways others = simd::ways();
+  for (std::size_t rows = 0; rows < simd::kRowCounts.size(); ++rows)
+    others.of(Precision::f32, rows) = simd::alternatives(Precision::f32, rows).back();
+  const simd::Ways before = simd::ways();
+  simd::take_ways(others);
+  EXPECT_TRUE(equal(output("reproducible"), reproducible));
+  EXPECT_FALSE(equal(output("packed"), packed));  // or the ways would be no test
+  simd::take_ways(before);
+}
 
 TEST(Reproducible, RefusesShardsInsideAChunk) {
   Whole<float> problem = whole<float>(3, 100, {1, 1, 4, 4});

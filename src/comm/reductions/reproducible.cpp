@@ -85,6 +85,7 @@ class Reproducible : public StateMerge<T> {
     }
     AttentionInput<T> some = tile;
     some.queries = tile.queries.slice_rows(queries);
+    some.same_bits = true;
     some.mask.first_query += queries.begin;
     const MatrixView<A> state =
         of_tile(nodes_[source].at(chunk)).slice_rows({queries.begin * heads, queries.end * heads});

@@ -20,8 +20,8 @@
 namespace knowscale::simd {
 namespace {
 
-// A merge of two states costs per row as much as about 20 keys do: below a share of some thousand keys per thread, other
-// divisions are better where there are any.
+// A merge of two states costs per row as much as about 20 keys do: below a share of some thousand keys per thread,
+// other divisions are better where there are any.
 constexpr std::int64_t kShareOfKeys = 4096;
 
 struct Division {
@@ -47,7 +47,8 @@ void compute_with(double slack, const AttentionInput<T>& input, MatrixView<Accum
                   const Threads& threads) {
   const HeadShape& shape = input.shape;
   const std::int64_t rows = input.queries.rows * (shape.heads / shape.kv_heads), keys = input.keys.rows;
-  const Tiles tiles = choose_tiles(input);
+  const Way& way = (input.same_bits ? ways_of_hardware() : ways()).of(precision_of<T>, rows);
+  const Tiles tiles = choose_tiles(input, way);
   const Division division = divide(rows, shape.kv_heads, keys, tiles.queries, threads.count());
   std::vector<Partial<Accumulator<T>>> others;
   for (std::int64_t range = 1; range < division.key_ranges; ++range) others.emplace_back(input.queries.rows, shape);
@@ -63,7 +64,7 @@ void compute_with(double slack, const AttentionInput<T>& input, MatrixView<Accum
                 tiles.keys,
                 threads,
                 range == 0 ? out : others[static_cast<std::size_t>(range - 1)].rows(),
-                this_processor(),
+                way,
                 slack});
   });
   threads.parallel_for(others.empty() ? 0 : threads.count(), [&](std::int64_t part) {

@@ -42,7 +42,7 @@ template <class Numbers, int kVectors, int kBlock, class T>
 void stream_past_few(const Pass<T>& stream) {
   using InPlace = FewQueries<T, Numbers, kVectors, kBlock>;
   using Copied = FewQueries<T, FewSingleNumbers<Accumulator<T>>, kVectors, kBlock>;
-  const bool sparse = stream.processor.asks_sparsely;
+  const bool sparse = stream.way.sparsely;
   if constexpr (!std::is_same_v<InPlace, Copied>) {
     if (!InPlace::in_place(stream.input.shape)) {
       return stream_past(Copied(stream.input, stream.rows, stream.key_block, sparse, stream.slack), stream);
@@ -91,7 +91,7 @@ template <class T>
 void choose(const Pass<T>& stream) {
 #if HWY_TARGET != HWY_SCALAR
   const std::int64_t rows = stream.rows.count, most = most_few_queries<Accumulator<T>>();
-  if (rows <= most / 2 || (rows <= most && !stream.processor.broadcasts_are_free)) return stream_past_few(stream);
+  if (rows <= most / 2 || (rows <= most && !stream.way.in_lanes)) return stream_past_few(stream);
   if (rows <= most) return stream_past_many<1>(stream);
 #endif
   stream_past_many<kManyVectors>(stream);

@@ -4,7 +4,7 @@
 
 #include "kernels/attention.hpp"
 #include "kernels/simd/query_rows.hpp"
-#include "kernels/simd/tiles.hpp"
+#include "kernels/simd/ways.hpp"
 
 namespace knowscale::simd {
 
@@ -22,7 +22,7 @@ struct Pass {
   std::int64_t key_block;          // keys at a time
   const Threads& threads;          // asked to poll after each block of keys
   MatrixView<Accumulator<T>> out;  // the rows' states are overwritten
-  Processor processor = this_processor();
+  Way way;
   double slack = kSlack;
 };
 

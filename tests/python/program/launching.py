@@ -43,7 +43,7 @@ class Run:
 
 def environment(**extra: str) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("KNOWSCALE_", "SLURM_", "OMPI_COMM", "PMI"))}
-    return {**kept, **extra}
+    return {**kept, "KNOWSCALE_TUNING": "none", **extra}
 
 
 def command(*args: str | Path, ranks: int = 2, wrapper: tuple[str, ...] = (), program: Path = PROGRAM) -> list[str]:

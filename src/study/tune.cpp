@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "study/tune.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <random>
+#include <vector>
+
+#include "campaign/tuning.hpp"
+#include "comm/clock.hpp"
+#include "core/statistics.hpp"
+#include "core/streams.hpp"
+#include "core/text.hpp"
+#include "kernels/ceilings.hpp"
+#include "kernels/kernel.hpp"
+#include "kernels/partial.hpp"
+#include "record/environment.hpp"
+#include "study/progress.hpp"
+
+namespace knowscale {
+namespace {
+
+constexpr std::int64_t kWidth = 64;  // of a head
+constexpr std::int64_t kManyRows = 512, kManyKeys = 4096;
+constexpr int kFewestRounds = 7, kMostRounds = 201;
+constexpr double kRateSeconds = 0.1;
+
+struct Range {
+  std::int64_t rows, keys;
+};
+
+// Few rows are bound by reading what is in no cache, many by arithmetic.
+Range problem_of(std::size_t row_class, std::int64_t most_keys) {
+  if (row_class + 1 == simd::kRowCounts.size()) return {kManyRows, std::min(kManyKeys, most_keys)};
+  return {simd::kRowCounts[row_class].most, most_keys};
+}
+
+// Uniform in [-1, 1), the same some thousand rows over and over: what numbers are does not matter to speed.
+template <class T>
+Matrix<T> filled(std::int64_t rows, std::int64_t cols, std::uint64_t seed) {
+  constexpr std::int64_t kRows = 4096;
+  Matrix<T> matrix(rows, cols);
+  std::mt19937_64 words(seed);
+  const std::int64_t drawn = std::min(rows, kRows) * cols;
+  std::generate_n(matrix.data(), drawn,
+                  [&] { return static_cast<T>(std::ldexp(static_cast<double>(words() >> 11), -52) - 1); });
+  for (std::int64_t i = drawn; i < matrix.size(); ++i) matrix.data()[i] = matrix.data()[i - drawn];
+  return matrix;
+}
+
+// Of one format: what it computes with, and its ways' times.
+template <class T>
+class Workload {
+ public:
+  Workload(const Communicator& world, std::int64_t bytes)
+      : world_(world),
+        keys_(filled<T>(bytes / 2 / (kWidth * static_cast<std::int64_t>(sizeof(T))), kWidth, 1)),
+        values_(filled<T>(keys_.rows(), kWidth, 2)),
+        queries_(filled<T>(kManyRows, kWidth, 3)),
+        read_(read_rate(threads_, {reinterpret_cast<const double*>(keys_.data()), static_cast<std::size_t>(bytes / 16)},
+                        kRateSeconds)),
+        fma_(fma_rate<std::conditional_t<std::is_same_v<T, F16>, float, T>>(threads_, kRateSeconds)) {}
+
+  TunedClass tune(std::size_t row_class, double seconds) {
+    const std::vector<simd::Way> ways = simd::alternatives(precision_of<T>, row_class);
+    const Range range = problem_of(row_class, keys_.rows());
+    std::vector<std::vector<double>> times(ways.size());
+    const double start = now();
+    for (int round = 0; round < kMostRounds; ++round) {
+      const int more = round < kFewestRounds || now() - start < seconds ? 1 : 0;
+      if (world_.allreduce(more, Combine::minimum) == 0) break;
+      for (std::size_t i = 0; i < ways.size(); ++i) {  // there and back, so that none always follows the same one
+        const std::size_t way = round % 2 == 0 ? i : ways.size() - 1 - i;
+        times[way].push_back(seconds_of(ways[way], row_class, range));
+      }
+    }
+    for (auto& of_way : times) world_.allreduce(std::span<double>(of_way), Combine::maximum);
+    return choose(row_class, range, ways, times);
+  }
+
+ private:
+  double seconds_of(const simd::Way& way, std::size_t row_class, const Range& range) {
+    simd::Ways taken = simd::ways_of_hardware();
+    taken.of(precision_of<T>, row_class) = way;
+    simd::take_ways(taken);
+    const HeadShape shape = {1, 1, kWidth, kWidth};
+    const AttentionInput<T> input = {
+        queries_.view().slice_rows({0, range.rows}), std::as_const(keys_).view().slice_rows({0, range.keys}),
+        std::as_const(values_).view().slice_rows({0, range.keys}), shape, 1 / std::sqrt(static_cast<double>(kWidth))};
+    Partial<Accumulator<T>> out(range.rows, shape);
+    world_.barrier();
+    const double start = now();
+    kernel_.compute(input, out.rows(), threads_);
+    return now() - start;
+  }
+
+  TunedClass choose(std::size_t row_class, const Range& range, const std::vector<simd::Way>& ways,
+                    const std::vector<std::vector<double>>& times) const {
+    TunedClass tuned = {precision_of<T>, row_class, ways.front(), 0, "", {}};
+    std::size_t best = 0;
+    for (std::size_t way = 0; way < ways.size(); ++way) {
+      std::vector<double> speeds(times[way].size());
+      std::transform(times[0].begin(), times[0].end(), times[way].begin(), speeds.begin(), std::divides<>());
+      const MedianInterval speed = median_interval(speeds);
+      tuned.tried.push_back({ways[way], speed.median, speed.low, speed.high});
+      if (speed.bounded && speed.low > 1 && speed.median > tuned.tried[best].speed) best = way;
+    }
+    tuned.way = ways[best];
+    const double seconds = quantile(times[best], 0.5), numbers = static_cast<double>(2 * range.keys * kWidth);
+    const double of_read = numbers * sizeof(T) / seconds / read_,
+                 of_fma = 2 * static_cast<double>(range.rows) * numbers / seconds / fma_;
+    tuned.reached = std::max(of_read, of_fma);
+    tuned.rate = of_read > of_fma ? "read" : "FMA";
+    return tuned;
+  }
+
+  const Communicator& world_;
+  const Threads threads_{1};
+  const Kernel& kernel_ = kernel_by_name("simd");
+  Matrix<T> keys_, values_, queries_;
+  double read_, fma_;
+};
+
+// Keys and values of all ranks of a node together: what no cache holds.
+std::int64_t bytes_of_a_rank(const Communicator& world) {
+  constexpr std::int64_t kLeast = 8 << 20, kMost = std::int64_t{1} << 30;
+  const std::int64_t ranks = world.node().size();
+  return std::clamp(4 * last_level_cache_bytes() / ranks, kLeast, kMost) / 4096 * 4096;
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  const auto fail = [&](const std::string& what) {
+    throw Error(ExitStatus::resource, fmt::format("{}: cannot be written: {}: give another one with -o", path, what));
+  };
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder, error);
+  if (error) fail(error.message());
+  std::ofstream file(path, std::ios::trunc);
+  file << text;
+  file.close();
+  if (!file) fail(std::strerror(errno));
+}
+
+std::string outcome(const TunedClass& tuned) {
+  const auto chosen = std::find_if(tuned.tried.begin(), tuned.tried.end(),
+                                   [&](const TriedWay& tried) { return tried.way == tuned.way; });
+  return fmt::format("{:.2f} of {:<4}  {:.3f} x  {}", tuned.reached, tuned.rate, chosen->speed,
+                     text_of(tuned.way, tuned.rows));
+}
+
+// None where there is no such file.
+std::optional<std::string> read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file.is_open()) return std::nullopt;
+  std::string text{std::istreambuf_iterator<char>(file), {}};
+  if (file.bad()) throw Error(ExitStatus::resource, fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  return text;
+}
+
+}  // namespace
+
+ExitStatus tune(const TuneOptions& options, const Communicator& world) {
+  const std::string path = options.output.empty() ? tuning_path() : options.output;
+  world.together([&] {
+    require(!path.empty(), ExitStatus::usage, "tune: neither HOME nor XDG_CACHE_HOME says where to: use -o FILE");
+  });
+  const auto classes = static_cast<std::int64_t>(kPrecisions.size() * simd::kRowCounts.size());
+  Progress progress(world.is_root(), classes, 0);
+  Tuning tuning = {processor(), build(), fmt::format("{}, {} ranks of 1 thread", time_now(), world.size()), {}};
+  const simd::Ways before = simd::ways();
+  for (const Precision precision : kPrecisions) {
+    with_type_of(precision, [&]<class T>(T) {
+      Workload<T> workload(world, bytes_of_a_rank(world));
+      for (std::size_t rows = 0; rows < simd::kRowCounts.size(); ++rows) {
+        progress.start(fmt::format("{}, queries: {}", name_of(precision), simd::kRowCounts[rows].name));
+        tuning.classes.push_back(workload.tune(rows, options.seconds / static_cast<double>(classes)));
+        progress.finish(outcome(tuning.classes.back()));
+      }
+    });
+  }
+  simd::take_ways(before);
+  world.together([&] {
+    if (!world.is_root()) return;
+    print_out(fmt::format("{:<10} {:<12} {:<12} {:<8} {}\n", "precision", "queries", "reached", "speed", "way"));
+    for (const TunedClass& tuned : tuning.classes) {
+      print_out(fmt::format("{:<10} {:<12} {}\n", name_of(tuned.precision), simd::kRowCounts[tuned.rows].name,
+                            outcome(tuned)));
+    }
+    write_file(path, text_of(tuning));
+    print_out(fmt::format("knowscale: TUNED processor=\"{}\" file={}\n", tuning.processor, printable(path)));
+  });
+  return ExitStatus::valid;
+}
+
+std::string take_tuning(const Communicator& world) {
+  std::string path, text;
+  world.together([&] {
+    if (!world.is_root()) return;
+    path = tuning_path();
+    if (path.empty()) return;
+    const std::optional<std::string> file = read_file(path);
+    require(file || std::getenv("KNOWSCALE_TUNING") == nullptr, ExitStatus::usage,
+            fmt::format("KNOWSCALE_TUNING={}: there is no such file: make it with knowscale tune -o, or say none",
+                        printable(path)));
+    text = file.value_or("");
+  });
+  world.broadcast(path);
+  world.broadcast(text);
+  if (text.empty()) return "as the hardware says";
+  int takes = 0;
+  world.together([&] {
+    const Tuning tuning = parse_tuning(text, printable(path));
+    takes = tuning.processor == processor() && tuning.build == build() ? 1 : 0;
+    if (takes == 0) return;
+    simd::Ways ways = simd::ways_of_hardware();
+    for (const TunedClass& tuned : tuning.classes) ways.of(tuned.precision, tuned.rows) = tuned.way;
+    simd::take_ways(ways);
+  });
+  return fmt::format("{} on {} of {} ranks{}", printable(path), world.allreduce(takes, Combine::sum), world.size(),
+                     ", whose processor and build it was measured with");
+}
+
+}  // namespace knowscale
