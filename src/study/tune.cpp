@@ -137,7 +137,8 @@ std::int64_t bytes_of_a_rank(const Communicator& world) {
   return std::clamp(4 * last_level_cache_bytes() / ranks, kLeast, kMost) / 4096 * 4096;
 }
 
-void write_file(const std::string& path, const std::string& text) {
+// Makes its folder. `how`: to the end of what is there, or in its place.
+void write_file(const std::string& path, const std::string& text, std::ios::openmode how) {
   const auto fail = [&](const std::string& what) {
     throw Error(ExitStatus::resource, fmt::format("{}: cannot be written: {}: give another one with -o", path, what));
   };
@@ -145,7 +146,7 @@ void write_file(const std::string& path, const std::string& text) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (!folder.empty()) std::filesystem::create_directories(folder, error);
   if (error) fail(error.message());
-  std::ofstream file(path, std::ios::trunc);
+  std::ofstream file(path, how);
   file << text;
   file.close();
   if (!file) fail(std::strerror(errno));
@@ -173,6 +174,7 @@ ExitStatus tune(const TuneOptions& options, const Communicator& world) {
   const std::string path = options.output.empty() ? tuning_path() : options.output;
   world.together([&] {
     require(!path.empty(), ExitStatus::usage, "tune: neither HOME nor XDG_CACHE_HOME says where to: use -o FILE");
+    if (world.is_root()) write_file(path, "", std::ios::app);  // whether that can be, before a minute is spent
   });
   const auto classes = static_cast<std::int64_t>(kPrecisions.size() * simd::kRowCounts.size());
   Progress progress(world.is_root(), classes, 0);
@@ -196,7 +198,7 @@ ExitStatus tune(const TuneOptions& options, const Communicator& world) {
       print_out(fmt::format("{:<10} {:<12} {}\n", name_of(tuned.precision), simd::kRowCounts[tuned.rows].name,
                             outcome(tuned)));
     }
-    write_file(path, text_of(tuning));
+    write_file(path, text_of(tuning), std::ios::trunc);
     print_out(fmt::format("knowscale: TUNED processor=\"{}\" file={}\n", tuning.processor, printable(path)));
   });
   return ExitStatus::valid;
