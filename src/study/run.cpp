@@ -241,6 +241,7 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
     require(!options.count_messages || counted_traffic(), ExitStatus::usage,
             "--count-messages: this build does not count: configure with -DKNOWSCALE_COUNT_MESSAGES=ON");
   });
+  const std::string tuning = take_tuning(world);
   const Store store = open_store(options, plan, world);
   const std::vector<Case> cases = unfinished(plan.cases, store, world);
   check_knowledge(cases, world);
@@ -266,11 +267,12 @@ ExitStatus run_campaign(const RunOptions& options, const Communicator& world) {
                                &watchdog,
                                device ? &*device : nullptr,
                                &knowledge};
-  NameValues launch = describe_launch(options, plan, take_tuning(world));
+  NameValues launch = describe_launch(options, plan, tuning);
   const auto write_launch = [&] {
     on_root(world, [&] { store->write_launch(launch_tables(launch, ceilings, context.launch)); });
   };
   if (!cases.empty()) {
+    progress.note("kernel simd: " + tuning);
     progress.note("measuring the machine's ceilings");
     measure_ceilings(cases, world, device, ceilings);
     write_launch();

@@ -218,7 +218,7 @@ std::string take_tuning(const Communicator& world) {
   });
   world.broadcast(path);
   world.broadcast(text);
-  if (text.empty()) return "as the hardware says";
+  if (text.empty()) return "ways as the hardware says";
   int takes = 0;
   world.together([&] {
     const Tuning tuning = parse_tuning(text, printable(path));
@@ -228,8 +228,8 @@ std::string take_tuning(const Communicator& world) {
     for (const TunedClass& tuned : tuning.classes) ways.of(tuned.precision, tuned.rows) = tuned.way;
     simd::take_ways(ways);
   });
-  return fmt::format("{} on {} of {} ranks{}", printable(path), world.allreduce(takes, Combine::sum), world.size(),
-                     ", whose processor and build it was measured with");
+  return fmt::format("ways of {} on {} of {} ranks, those with the processor and build that it was measured with",
+                     printable(path), world.allreduce(takes, Combine::sum), world.size());
 }
 
 }  // namespace knowscale

@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from launching import CAMPAIGN, PROGRAM, Run, command, environment
+from launching import CAMPAIGN, PATIENCE, PROGRAM, Run, command, environment
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -33,7 +33,7 @@ def knowscale(tmp_path):
             env=environment(**extra),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         return Run(done.returncode, done.stdout, done.stderr)

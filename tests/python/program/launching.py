@@ -9,6 +9,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = Path(os.environ.get("KNOWSCALE_PROGRAM", ROOT / "build" / "release" / "knowscale"))
 
+# Seconds that a launch may take; under the sanitizers test.sh allows for more.
+PATIENCE = float(os.environ.get("KNOWSCALE_PATIENCE", 120))
+
 CAMPAIGN = """
 name = "tiny"
 seed = 3
