@@ -70,7 +70,10 @@ std::string name_in_paths(const std::string& text) {
 }  // namespace
 
 std::string tuning_path() {
-  if (const char* given = std::getenv("KNOWSCALE_TUNING")) return std::string_view(given) == "none" ? "" : given;
+  if (const char* given = std::getenv("KNOWSCALE_TUNING")) {
+    if (*given == '\0') refuse_campaign("KNOWSCALE_TUNING: the variable is empty: give it a file or none, or unset it");
+    return std::string_view(given) == "none" ? "" : given;
+  }
   const char *cache = std::getenv("XDG_CACHE_HOME"), *home = std::getenv("HOME");
   std::string folder;
   if (cache != nullptr && *cache == '/') folder = cache;

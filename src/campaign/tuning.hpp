@@ -34,7 +34,7 @@ struct Tuning {
 };
 
 // KNOWSCALE_TUNING, or tuning-<processor>-<build>.toml in the user's cache ($XDG_CACHE_HOME/knowscale, else
-// ~/.cache/knowscale). Empty where neither is known, and for "none".
+// ~/.cache/knowscale). Empty where neither is known, and for "none". Throws Error(usage) for an empty variable.
 std::string tuning_path();
 
 std::string text_of(const Tuning& tuning);
@@ -42,7 +42,7 @@ std::string text_of(const Tuning& tuning);
 // Throws Error(usage) with place, key, value and remedy.
 Tuning parse_tuning(const std::string& text, const std::string& path);
 
-// "sparsely, 8 KiB of keys and values at a time".
+// "asks sparsely, queries in blocks, 8 KiB of keys and values".
 std::string text_of(const simd::Way& way, std::size_t row_class);
 
 }  // namespace knowscale

@@ -12,8 +12,8 @@ namespace knowscale {
 // one: a shell in a step of srun, or under mpirun, has the variables of a rank, too.
 bool needs_mpi(const Options& options);
 
-// run, verify, tune, ceilings. Collective over `world`. Resource where stdout does not take what verify, ceilings or a dry
-// run have to say, unless its reader went away.
+// run, verify, tune, ceilings. Collective over `world`. Resource where stdout does not take what verify, ceilings or a
+// dry run have to say, unless its reader went away.
 ExitStatus execute(const Options& options, const Communicator& world);
 
 // help, --version, list, info. The same.

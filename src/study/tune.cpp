@@ -171,9 +171,12 @@ std::optional<std::string> read_file(const std::string& path) {
 }  // namespace
 
 ExitStatus tune(const TuneOptions& options, const Communicator& world) {
-  const std::string path = options.output.empty() ? tuning_path() : options.output;
+  std::string path;
   world.together([&] {
-    require(!path.empty(), ExitStatus::usage, "tune: neither HOME nor XDG_CACHE_HOME says where to: use -o FILE");
+    path = options.output.empty() ? tuning_path() : options.output;
+    require(
+        !path.empty(), ExitStatus::usage,
+        "tune: no file to write: KNOWSCALE_TUNING is none, or neither HOME nor XDG_CACHE_HOME is known: use -o FILE");
     if (world.is_root()) write_file(path, "", std::ios::app);  // whether that can be, before a minute is spent
   });
   const auto classes = static_cast<std::int64_t>(kPrecisions.size() * simd::kRowCounts.size());

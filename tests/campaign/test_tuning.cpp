@@ -79,6 +79,8 @@ TEST(Tuning, LiesInTheUsersCacheByProcessorAndBuild) {
   EXPECT_EQ(tuning_path(), "mine.toml");
   setenv("KNOWSCALE_TUNING", "none", 1);
   EXPECT_EQ(tuning_path(), "");
+  setenv("KNOWSCALE_TUNING", "", 1);
+  EXPECT_THROW(tuning_path(), Error);
   unsetenv("KNOWSCALE_TUNING");
   unsetenv("XDG_CACHE_HOME");
 }

@@ -52,5 +52,7 @@ def test_a_file_with_mistakes_or_none_ends_a_run_in_one_line(knowscale, campaign
     assert bad.status == 2 and len(bad.errors) == 1 and "bad.toml:4: precision = 'f9'" in bad.errors[0]
     missing = knowscale("run", campaign(), "-o", "out.h5", KNOWSCALE_TUNING="missing.toml")
     assert missing.status == 2 and len(missing.errors) == 1 and "make it with knowscale tune -o" in missing.errors[0]
+    empty = knowscale("run", campaign(), "-o", "out.h5", KNOWSCALE_TUNING="")
+    assert empty.status == 2 and len(empty.errors) == 1 and "the variable is empty" in empty.errors[0]
     nowhere = knowscale("tune", "--seconds", "1", "-o", "/proc/none/t.toml")
     assert nowhere.status == 3 and len(nowhere.errors) == 1 and "give another one with -o" in nowhere.errors[0]
