@@ -136,7 +136,7 @@ int main(int argc, char** argv) {
   if (const std::string warning = knowscale::blas::narrow_code_path(); !warning.empty()) {
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
-  for (const knowscale::Precision precision : knowscale::kPrecisions) {
+  for (const knowscale::Precision precision : knowscale::kUnscaled) {
     knowscale::with_type_of(precision, []<class T>(T) { knowscale::register_all<T>(); });
   }
   benchmark::Initialize(&argc, argv);

@@ -137,7 +137,7 @@ std::vector<Row> run_top_keys(const Bench& bench, const std::string& group, cons
   DeviceBuffer<T> queries(n * d), keys(m * d);
   fill_random(queries.data(), n * d, 1, bench.stream());
   fill_random(keys.data(), m * d, 2, bench.stream());
-  const AttentionInput<T> input = {{queries.data(), n, d, d}, {keys.data(), m, d, d}, {}, {1, 1, d, 0}, 1.0};
+  const AttentionInput<T> input = {{queries.data(), n, d, d}, MatrixView<const T>{keys.data(), m, d, d}, {}, {1, 1, d, 0}, 1.0};
   TopKeysScratch scratch;
   const TopKeys found = top_keys(input, kept, scratch, bench.stream());
   const Matrix<T> host_queries = download(queries.data(), n, d, bench.stream());

@@ -261,19 +261,19 @@ void Axes::take_reduction() {
 }
 
 void Axes::take_precision() {
-  const auto require_precision = [&](const char* key, std::string_view name, const auto& functions) {
-    if (functions.has(case_.precision)) return;
+  const auto require_precision = [&](const char* key, std::string_view name, const auto& one) {
+    if (one.computes(case_.precision)) return;
     std::vector<std::string_view> names;
     for (const Precision other : kPrecisions) {
-      if (functions.has(other)) names.push_back(name_of(other));
+      if (one.computes(other)) names.push_back(name_of(other));
     }
     refuse(fmt::format("{} \"{}\" has no {}: use {}, or another {} in a study of its own", key, name,
                        name_of(case_.precision), fmt::join(names, ", "), key));
   };
-  require_precision("model", model_->name, model_->prepare);
+  require_precision("model", model_->name, *model_);
   if (case_.precision == Precision::f16 && case_.knowledge == "large_scores")
     refuse("knowledge large_scores has numbers beyond 65504, which f16 does not hold: use bf16 or f32");
-  if (kernel_ != nullptr) require_precision("kernel", kernel_->name, kernel_->compute);
+  if (kernel_ != nullptr) require_precision("kernel", kernel_->name, *kernel_);
 }
 
 void Axes::take_node_size() {

@@ -15,7 +15,9 @@ namespace knowscale {
 // Keys of one kind, of all ranks.
 struct KeysShape {
   std::int64_t count = 0;
-  bool separate_values = true;  // values travel beside keys
+  bool separate_values = true;   // values travel beside keys
+  std::int64_t number_bytes = 0;  // of a number of theirs, 0: as of queries
+  std::int64_t head_bytes = 0;    // beside its numbers, of a head of a row
 };
 
 // What a reduction is asked to merge. Its state, n h (d_v + 2) numbers, has S bytes.
@@ -24,14 +26,15 @@ struct ReductionShape {
   std::int64_t queries = 0;
   std::vector<KeysShape> keys;  // sources under one softmax
   HeadShape heads;
-  std::int64_t stored_bytes = 4;  // of a number of queries, keys and values
+  std::int64_t stored_bytes = 4;  // of a number of queries, and of keys and values
   std::int64_t state_bytes = 4;   // of a number of the state, w
   ReductionOptions options;
 
   double query_bytes() const { return static_cast<double>(heads.heads * heads.key_dim * stored_bytes); }
   double key_bytes(const KeysShape& of) const {  // with its value
     const std::int64_t numbers = heads.key_dim + (of.separate_values ? heads.value_dim : 0);
-    return static_cast<double>(heads.kv_heads * numbers * stored_bytes);
+    const std::int64_t bytes = numbers * (of.number_bytes > 0 ? of.number_bytes : stored_bytes);
+    return static_cast<double>(heads.kv_heads * (bytes + (of.separate_values ? 2 : 1) * of.head_bytes));
   }
   double row_bytes() const { return static_cast<double>(heads.heads * (heads.value_dim + 2) * state_bytes); }
   double maxima_bytes() const { return static_cast<double>(heads.heads * state_bytes); }  // of a query

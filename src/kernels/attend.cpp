@@ -2,9 +2,11 @@
 #include "kernels/attend.hpp"
 
 #include <atomic>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "core/error.hpp"
 #include "kernels/partial.hpp"
 #include "kernels/sequences.hpp"
 #include "kernels/threads.hpp"
@@ -45,6 +47,10 @@ double attend(const Kernel& kernel, const AttentionInput<T>& queries, std::span<
   if (sources.empty()) {
     clear(out);
     return 0;
+  }
+  for (const KeySource<T>& source : sources) {
+    require(kernel.reads_bytes || !(source.keys.in_bytes() || source.values.in_bytes()), ExitStatus::usage,
+            "kernel " + std::string(kernel.name) + " reads no knowledge in 8 bits: use simd");
   }
   double copied = 0;
   Matrix<A> more(sources.size() > 1 ? out.rows : 0, out.cols);

@@ -8,6 +8,7 @@
 
 #include "core/matrix.hpp"
 #include "core/precision.hpp"
+#include "core/stored_rows.hpp"
 
 namespace knowscale {
 
@@ -56,8 +57,8 @@ struct TileSizes {
 template <class T>
 struct AttentionInput {
   MatrixView<const T> queries;  // n x (heads key_dim)
-  MatrixView<const T> keys;     // m x (kv_heads key_dim), m may be 0
-  MatrixView<const T> values;   // m x (kv_heads value_dim)
+  StoredRows<T> keys;           // m x (kv_heads key_dim), m may be 0; in bytes where the kernel reads them
+  StoredRows<T> values;         // m x (kv_heads value_dim)
   HeadShape shape;
   double scale = 1;
   Mask mask = {};

@@ -32,9 +32,14 @@ void sum_rows(const MomentRows<T>& all, std::span<const MomentKind> kinds, RowRa
   const Threads alone(1);
   const HeadShape& shape = all.shape;
   std::vector<A> squares(static_cast<std::size_t>(rows.size())), weights(squares.size());
+  Matrix<T> key_copy, value_copy;
   for (std::int64_t head = 0; head < shape.kv_heads; ++head) {
-    const MatrixView<const T> keys = all.keys.slice_cols(head * shape.key_dim, shape.key_dim).slice_rows(rows);
-    const MatrixView<const T> values = all.values.slice_cols(head * shape.value_dim, shape.value_dim).slice_rows(rows);
+    const MatrixView<const T> keys =
+        numbers_of(all.keys.slice_rows(rows), head * shape.key_dim, shape.key_dim, key_copy);
+    const MatrixView<const T> values =
+        all.values.are(all.keys)
+            ? keys
+            : numbers_of(all.values.slice_rows(rows), head * shape.value_dim, shape.value_dim, value_copy);
     for (std::int64_t k = 0; k < keys.rows; ++k) {
       const T* key = keys.row(k);
       A square = 0;

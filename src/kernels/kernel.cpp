@@ -24,7 +24,7 @@ std::span<const Kernel> kernels() {
 std::vector<Kernel> kernels_of(Precision precision) {
   std::vector<Kernel> all;
   std::ranges::copy_if(kernels(), std::back_inserter(all),
-                       [&](const Kernel& kernel) { return kernel.compute.has(precision); });
+                       [&](const Kernel& kernel) { return kernel.computes(precision); });
   return all;
 }
 

@@ -51,15 +51,20 @@ struct Kernel {
   std::array<Roundings, kPrecisions.size()> roundings = {};  // of each precision
   std::int64_t widest_head = 0;                              // columns that a head may have; 0: any number
   const Engine& (*engine)() = host_engine;                   // where it runs (kernels/engine.hpp)
+  bool reads_bytes = false;                                  // keys and values in 8 bits, beside queries of f32
 
   // On that of this rank, which has to be chosen first.
   bool on_device() const;
+  // With knowledge of that precision.
+  bool computes(Precision precision) const {
+    return compute.has(unscaled(precision)) && (reads_bytes || !in_bytes(precision));
+  }
 };
 
 // All kernels of this build on this machine: of every engine that has what it runs on, `reference` first.
 std::span<const Kernel> kernels();
 
-// Those that compute with numbers of that precision.
+// Those that compute with knowledge of that precision.
 std::vector<Kernel> kernels_of(Precision precision);
 
 // The kernel of that name. Throws Error(usage) that lists the names there are.

@@ -9,9 +9,9 @@ namespace knowscale {
 // Keys of one kind, and what hides them; views.
 template <class T>
 struct KeySource {
-  MatrixView<const T> keys;    // m x (kv_heads key_dim), m may be 0
-  MatrixView<const T> values;  // m x (kv_heads value_dim)
-  Mask mask = {};              // its first_query counts from that of the queries
+  StoredRows<T> keys;    // m x (kv_heads key_dim), m may be 0
+  StoredRows<T> values;  // m x (kv_heads value_dim)
+  Mask mask = {};        // its first_query counts from that of the queries
 };
 
 // The attention of `queries` to the keys of one source.

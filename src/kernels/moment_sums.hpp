@@ -28,8 +28,8 @@ struct MomentKind {
 // Rows of the host; a key/value head each of its own moments.
 template <class T>
 struct MomentRows {
-  MatrixView<const T> keys;    // m x (kv_heads key_dim)
-  MatrixView<const T> values;  // m x (kv_heads value_dim), as wide heads as the keys'
+  StoredRows<T> keys;    // m x (kv_heads key_dim); in bytes on the host alone
+  StoredRows<T> values;  // m x (kv_heads value_dim), as wide heads as the keys'
   HeadShape shape;
 };
 

@@ -33,12 +33,12 @@ class AttentionModel : public PreparedModel<T> {
 
   // The knowledge, or rows made of it, under a softmax.
   template <class N>
-  ShardedKeys<N> knowledge_keys(MatrixView<const N> keys, MatrixView<const N> values) const {
+  ShardedKeys<N> knowledge_keys(const StoredRows<N>& keys, const StoredRows<N>& values) const {
     return {{keys, values, {}}, shard_ranges(problem_.c.m, problem_.comm.size(), problem_.c.shard_granule())};
   }
   // The knowledge as it is stored.
   ShardedKeys<T> stored_knowledge() const {
-    return knowledge_keys(problem_.knowledge.keys.view(), problem_.knowledge.values());
+    return knowledge_keys(problem_.knowledge.stored_keys(), problem_.knowledge.stored_values());
   }
   // This rank's own tokens, or rows made of them.
   template <class N>

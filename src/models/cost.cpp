@@ -8,9 +8,14 @@
 namespace knowscale {
 namespace {
 
-// Of a number of tokens and knowledge, and of what is made of them.
-std::int64_t stored_bytes(const Case& c) { return static_cast<std::int64_t>(bytes_of(c.precision)); }
+// Of a number of tokens, and of what is made of tokens and knowledge.
+std::int64_t stored_bytes(const Case& c) { return static_cast<std::int64_t>(bytes_of(unscaled(c.precision))); }
 std::int64_t computed_bytes(const Case& c) { return std::max<std::int64_t>(stored_bytes(c), sizeof(float)); }
+
+// Of a knowledge vector.
+std::int64_t vector_bytes(const Case& c) {
+  return in_bytes(c.precision) ? byte_layout(c).record_bytes() : c.knowledge_dim() * stored_bytes(c);
+}
 
 double tokens_of(const Case& c) { return static_cast<double>(c.tokens()); }
 
@@ -90,7 +95,14 @@ std::vector<ReductionShape> reduction_shapes(const Case& c, const Structure& str
                             .state_bytes = computed,
                             .options = c.options};
     if (softmax.sequence) shape.keys.push_back({c.tokens(), softmax.separate_values});
-    if (softmax.knowledge) shape.keys.push_back({c.m, structure.projected || c.has_separate_values()});
+    if (softmax.knowledge) {
+      KeysShape knowledge = {c.m, structure.projected || c.has_separate_values()};
+      if (in_bytes(c.precision) && !structure.projected) {
+        knowledge.number_bytes = 1;
+        knowledge.head_bytes = byte_layout(c).record_bytes() / c.kv_heads - c.head_dim();
+      }
+      shape.keys.push_back(knowledge);
+    }
     shapes.push_back(std::move(shape));
   }
   return shapes;
@@ -129,7 +141,7 @@ Cost cost_of(const Case& c, const Structure& structure, const Backend& backend) 
   cost.messages = exchange.sent.messages;
   if (structure.reads_knowledge()) {
     const double sets = c.has_separate_values() ? 2 : 1;
-    cost.bytes_read = sets * shard_rows * static_cast<double>(c.knowledge_dim() * stored_bytes(c));
+    cost.bytes_read = sets * shard_rows * static_cast<double>(vector_bytes(c));
   }
   cost.state_bytes = made_bytes(c, structure, shard_rows);
   if (structure.attends()) {

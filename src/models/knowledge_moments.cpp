@@ -13,10 +13,12 @@ namespace knowscale {
 namespace {
 
 template <class T>
-double largest_size(MatrixView<const T> rows) {
+double largest_size(const StoredRows<T>& rows) {
   double largest = 0;
+  Matrix<T> copy;
   for (std::int64_t i = 0; i < rows.rows; ++i) {
-    for (std::int64_t j = 0; j < rows.cols; ++j) largest = std::max(largest, std::abs(static_cast<double>(rows(i, j))));
+    const T* row = numbers_of(rows.slice_rows({i, i + 1}), 0, rows.cols, copy).data;
+    for (std::int64_t j = 0; j < rows.cols; ++j) largest = std::max(largest, std::abs(static_cast<double>(row[j])));
   }
   return largest;
 }
@@ -29,7 +31,7 @@ KnowledgeMoments<T>::KnowledgeMoments(const Problem<T>& problem, std::span<const
     : problem_(problem),
       kinds_(kinds),
       engine_(engine),
-      rows_{problem.knowledge.keys.view(), problem.knowledge.values(), problem.c.head_shape()},
+      rows_{problem.knowledge.stored_keys(), problem.knowledge.stored_values(), problem.c.head_shape()},
       moments_(moment_rows(rows_.shape, kinds.size()), rows_.shape.value_dim) {
   constexpr std::int64_t kMostChunks = std::int64_t{1} << 20;  // that FixedPoint adds
   const std::int64_t chunk = problem.c.shard_granule();

@@ -84,6 +84,11 @@ struct Model {
   std::string_view name;
   Structure structure = {};
   ByPrecision<PrepareModel> prepare = {};
+
+  // With knowledge of that precision.
+  bool computes(Precision precision) const {
+    return prepare.has(unscaled(precision)) && (!in_bytes(precision) || (structure.reads_knowledge() && !structure.recurrent));
+  }
 };
 
 // All models of this build, in the order of their table in the README.

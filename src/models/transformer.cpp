@@ -22,14 +22,14 @@ class Prepared : public AttentionModel<T> {
         queries_(problem.queries.rows, problem.c.d),
         token_keys_(this->tokens_.own().size(), kv_width()),
         token_values_(token_keys_.rows(), kv_width()),
-        keys_(problem.knowledge.keys.rows(), kv_width()),
+        keys_(problem.knowledge.stored_keys().rows, kv_width()),
         values_(keys_.rows(), kv_width()),
         mixed_(problem.queries.rows, problem.c.d),
         attended_(problem.queries.rows, problem.c.d),
         to_sequence_(this->template softmax<A>(constant(queries_),
                                                {this->token_keys(constant(token_keys_), constant(token_values_))})),
         to_knowledge_(this->template softmax<A>(constant(queries_),
-                                                {this->knowledge_keys(constant(keys_), constant(values_))})) {}
+                                                {this->template knowledge_keys<A>(constant(keys_), constant(values_))})) {}
 
   Phases run() override {
     this->tokens_.gather();
@@ -48,7 +48,7 @@ class Prepared : public AttentionModel<T> {
   std::int64_t kv_width() const { return this->problem_.c.kv_heads * this->problem_.c.head_dim(); }
   static MatrixView<const A> constant(const Matrix<A>& matrix) { return matrix.view(); }
 
-  void to(MatrixView<const T> from, const Matrix<A>& weights, Matrix<A>& rows, RowRange range) {
+  void to(const StoredRows<T>& from, const Matrix<A>& weights, Matrix<A>& rows, RowRange range) {
     project<T, A>(from, weights.view(), rows.view(), range, projected_rows(this->problem_.c), this->problem_.threads);
   }
 
@@ -58,8 +58,8 @@ class Prepared : public AttentionModel<T> {
     to(own, weights_.key, token_keys_, {0, own.rows});
     to(own, weights_.value, token_values_, {0, own.rows});
     const KnowledgeShard<T>& knowledge = this->problem_.knowledge;
-    to(knowledge.keys.view(), weights_.key, keys_, {0, keys_.rows()});
-    to(knowledge.values(), weights_.value, values_, {0, keys_.rows()});
+    to(knowledge.stored_keys(), weights_.key, keys_, {0, keys_.rows()});
+    to(knowledge.stored_values(), weights_.value, values_, {0, keys_.rows()});
   }
 
   // Both halves of the result's rows, through W_O.

@@ -56,6 +56,10 @@ std::string reason_of(const CaseResult& result) {
   if (!result.verification.passed()) {
     return fmt::format("error {:.3g} exceeds the bound {:.3g}", result.verification.error, result.verification.bound);
   }
+  if (result.quantisation.error > result.quantisation.bound) {
+    return fmt::format("quantisation error {:.3g} exceeds the bound {:.3g}", result.quantisation.error,
+                       result.quantisation.bound);
+  }
   for (const SymmetryCheck& check : result.symmetries) {
     if (check.passed()) continue;
     return fmt::format("symmetry \"{}\" should be {} but its error is {:.3g}, bound {:.3g}", name_of(check.symmetry),
@@ -105,11 +109,13 @@ double kept_bytes(const Case& c) {
   return 3 * sizeof(double) * (knowledge + sequences);
 }
 
-// Memory that the oracle takes on every rank: tokens as keys and values in f64 with their magnitudes, where there are.
+// Memory that the oracle takes on every rank: tokens as keys and values in f64 with their magnitudes, where there are;
+// of knowledge in 8 bits the numbers that it stands for, and errors or the same in f32.
 double oracle_bytes(const Case& c, const Structure& structure) {
   const double numbers = static_cast<double>(c.tokens()) * static_cast<double>(c.d);
   const double widened = structure.sees_sequence() ? 4 : c.sequence == Placement::sharded ? 2 : 0;
-  return 2 * sizeof(double) * numbers * widened;
+  const double shard = 2 * static_cast<double>(row_range(c.m, c.ranks, 0).size()) * static_cast<double>(c.knowledge_dim());
+  return 2 * sizeof(double) * numbers * widened + (in_bytes(c.precision) ? 3 * sizeof(float) * shard : 0);
 }
 
 template <class T>
@@ -192,17 +198,22 @@ CaseResult run_case_of(const Case& c, const CaseContext& context, const Communic
   if (context.count_messages) result.counted = count_once(comm, *prepared);
   result.ranks = gather_ranks(comm, knowledge.rows.size(), on_device ? context.device : nullptr);
   const Output<Accumulator<T>> output = prepared->output();
-  result.verification = verify_output(problem, output, model.structure.recurrent, *context.lstm_oracle);
+  const KnownKnowledge<T> known(problem);
+  const Problem<T> in_numbers = known.problem();
+  result.verification = verify_output(in_numbers, output, model.structure.recurrent, *context.lstm_oracle);
+  if constexpr (std::is_same_v<T, float>) {
+    if (knowledge.in_bytes()) result.quantisation = quantisation_of(problem, output, result.verification);
+  }
   result.bound = hold_against_ceilings(problem, result.cost, result.measurement.seconds.median, *context.ceilings);
   if (c.symmetry) {
     result.symmetries = check_symmetries(small_for_symmetries(c), comm, threads, model, backend);
   }
-  result.attended = find_attended(problem, model.structure);
+  result.attended = find_attended(in_numbers, model.structure);
   result.reason = reason_of(result);
   int valid = result.reason.empty() ? 1 : 0;
   comm.broadcast(std::span<int>(&valid, 1));
   result.valid = valid == 1;
-  if (context.keep_io) result.kept = gather_io(problem, output);
+  if (context.keep_io) result.kept = gather_io(in_numbers, output);
   return result;
 }
 

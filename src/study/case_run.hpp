@@ -17,6 +17,7 @@
 #include "study/measure.hpp"
 #include "study/watchdog.hpp"
 #include "truth/oracle.hpp"
+#include "truth/quantisation.hpp"
 #include "truth/symmetry.hpp"
 
 namespace knowscale {
@@ -56,6 +57,7 @@ struct CaseResult {
   Cost cost;
   Bound bound;
   Verification verification;
+  Quantisation quantisation;  // NaN where the knowledge is not in 8 bits
   std::vector<SymmetryCheck> symmetries;  // where the case asks for them, of small_for_symmetries()
   std::vector<Attended> attended;         // where it asks for top_k
   std::vector<RankInfo> ranks;

@@ -209,7 +209,11 @@ std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int
       "verify",
       {integer("case", "number of the case", c.number), text("check", "what was compared", result.verification.check),
        real("error", "1", "relative error", result.verification.error),
-       real("bound", "1", "bound of the error", result.verification.bound)}};
+       real("bound", "1", "bound of the error", result.verification.bound),
+       real("quantisation_error", "1", "the same against knowledge in f32; NaN: the knowledge is not in 8 bits",
+            result.quantisation.error),
+       real("quantisation_bound", "1", "bound of it by the scales; NaN too where knowledge enters through moments",
+            result.quantisation.bound)}};
   return {cases,  samples_table(c, result, launch),   ranks_table(c, result, launch),
           verify, symmetry_table(result.ran, result), attended_table(result.ran, result)};
 }

@@ -42,7 +42,7 @@ void reset_peak_memory() {
 
 double estimated_rank_bytes(const Case& c, const Cost& cost) {
   const double queries = static_cast<double>(c.tokens()) * static_cast<double>(c.d);
-  return cost.bytes_read + queries * static_cast<double>(bytes_of(c.precision)) + cost.state_bytes;
+  return cost.bytes_read + queries * static_cast<double>(bytes_of(unscaled(c.precision))) + cost.state_bytes;
 }
 
 void require_memory(const Communicator& comm, const Case& c, const Cost& cost) {

@@ -179,11 +179,11 @@ ExitStatus tune(const TuneOptions& options, const Communicator& world) {
         "tune: no file to write: KNOWSCALE_TUNING is none, or neither HOME nor XDG_CACHE_HOME is known: use -o FILE");
     if (world.is_root()) write_file(path, "", std::ios::app);  // whether that can be, before a minute is spent
   });
-  const auto classes = static_cast<std::int64_t>(kPrecisions.size() * simd::kRowCounts.size());
+  const auto classes = static_cast<std::int64_t>(kUnscaled.size() * simd::kRowCounts.size());
   Progress progress(world.is_root(), classes, 0);
   Tuning tuning = {processor(), build(), fmt::format("{}, {} ranks of 1 thread", time_now(), world.size()), {}};
   const simd::Ways before = simd::ways();
-  for (const Precision precision : kPrecisions) {
+  for (const Precision precision : kUnscaled) {
     with_type_of(precision, [&]<class T>(T) {
       Workload<T> workload(world, bytes_of_a_rank(world));
       for (std::size_t rows = 0; rows < simd::kRowCounts.size(); ++rows) {

@@ -78,7 +78,7 @@ auto asked_of(const std::vector<std::string>& asked, const Rows& rows) {
 
 std::vector<Model> models_to_verify(const VerifyOptions& options, Precision precision) {
   std::vector<Model> found = asked_of(options.models, models());
-  std::erase_if(found, [&](const Model& model) { return !model.prepare.has(precision); });
+  std::erase_if(found, [&](const Model& model) { return !model.computes(precision); });
   return found;
 }
 std::vector<Kernel> kernels_to_verify(const VerifyOptions& options, Precision precision) {
@@ -155,8 +155,8 @@ struct Way {
 // One model, kernel and reduction on all sizes; the model `knowledge` on all generators, the others on one a size.
 // Causal and not where tokens see tokens. Prints the check nearest to its bound.
 template <class T>
-void verify_outputs(const VerifyOptions& options, const Communicator& comm, const Model& model, const Backend& backend,
-                    const Way& way, Tally& tally) {
+void verify_outputs(const VerifyOptions& options, const Communicator& comm, Precision precision, const Model& model,
+                    const Backend& backend, const Way& way, Tally& tally) {
   const Threads threads(options.threads);
   const std::vector<std::string> generators = generator_names();
   LstmOracle lstm_oracle;
@@ -166,8 +166,8 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, cons
     for (std::size_t generator = 0; generator < generators.size(); ++generator) {
       const bool plain = model.structure.sees_knowledge() && !model.structure.sees_sequence();
       if (!plain && generator != size % generators.size()) continue;
-      if (precision_of<T> == Precision::f16 && generators[generator] == "large_scores") continue;  // beyond 65504
-      c = case_for(model, options, comm, kSizes[size], precision_of<T>);
+      if (precision == Precision::f16 && generators[generator] == "large_scores") continue;  // beyond 65504
+      c = case_for(model, options, comm, kSizes[size], precision);
       c.knowledge = model.structure.reads_knowledge() ? generators[generator] : std::string(kUnused);
       if (backend.kernel != nullptr) {
         c.kernel = backend.kernel->name;
@@ -184,8 +184,9 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, cons
       const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
       const auto prepared = model.prepare(problem, backend);
       prepared->run();
+      const KnownKnowledge<T> known(problem);
       const Verification verification =
-          verify_output(problem, prepared->output(), model.structure.recurrent, lstm_oracle);
+          verify_output(known.problem(), prepared->output(), model.structure.recurrent, lstm_oracle);
       const std::string what =
           fmt::format("{} n {} m {} d {}{}{}", c.knowledge, c.n, c.m, c.d, c.causal ? " causal" : "",
                       c.sequence == Placement::sharded ? " sharded" : "");
@@ -252,8 +253,7 @@ void verify_symmetries(const VerifyOptions& options, const Communicator& comm, c
 }
 
 template <class T>
-void verify_precision(const VerifyOptions& options, const Communicator& comm, Tally& tally) {
-  constexpr Precision precision = precision_of<T>;
+void verify_precision(const VerifyOptions& options, const Communicator& comm, Precision precision, Tally& tally) {
   for (const Model& model : models_to_verify(options, precision)) {
     if (!model.structure.attends()) {
       if (!options.reductions.empty()) continue;
@@ -261,8 +261,8 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Ta
         const bool on_device = kernel != kUnused;
         if (on_device ? !model.structure.recurrent || device_count() == 0 : !options.kernels.empty()) continue;
         if (on_device && !is_among(options.kernels, kernel)) continue;
-        verify_outputs<T>(options, comm, model, {}, {.options = {}, .kernel = kernel}, tally);
-        verify_outputs<T>(options, comm, model, {}, {{.placement = Placement::replicated}, Placement::sharded, kernel},
+        verify_outputs<T>(options, comm, precision, model, {}, {.options = {}, .kernel = kernel}, tally);
+        verify_outputs<T>(options, comm, precision, model, {}, {{.placement = Placement::replicated}, Placement::sharded, kernel},
                           tally);
       }
       continue;
@@ -270,13 +270,13 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Ta
     for (const Kernel& kernel : kernels_to_verify(options, precision)) {
       for (const Reduction& reduction : reductions_to_verify(options)) {
         const Backend backend = {&kernel, &reduction};
-        verify_outputs<T>(options, comm, model, backend, {{.chunk = 64}}, tally);
+        verify_outputs<T>(options, comm, precision, model, backend, {{.chunk = 64}}, tally);
         if (kernel.on_device() && reduction.heeds.on_device && mpi_is_cuda_aware()) {
-          verify_outputs<T>(options, comm, model, backend, {{.transport = Transport::cuda_aware_forced}}, tally);
+          verify_outputs<T>(options, comm, precision, model, backend, {{.transport = Transport::cuda_aware_forced}}, tally);
         }
         // Beside compute, in tiles where it has them, where the result is not left, of a sharded sequence.
         const bool sharded = reduction.natural == Placement::sharded;
-        verify_outputs<T>(options, comm, model, backend,
+        verify_outputs<T>(options, comm, precision, model, backend,
                           {{.placement = sharded ? Placement::replicated : Placement::sharded,
                             .overlap = true,
                             .query_tile = 2,
@@ -365,7 +365,7 @@ ExitStatus verify_all(const VerifyOptions& options, const Communicator& world) {
     if (comm.size() > 0) {
       for (const Precision precision : kPrecisions) {
         if (!is_among(options.precisions, name_of(precision))) continue;
-        with_type_of(precision, [&]<class T>(T) { verify_precision<T>(options, comm, tally); });
+        with_type_of(precision, [&]<class T>(T) { verify_precision<T>(options, comm, precision, tally); });
       }
     }
     world.sleeping_barrier();

@@ -14,6 +14,25 @@
 
 namespace knowscale {
 
+// The problem with its knowledge as the numbers that it stands for, where that is kept in 8 bits.
+template <class T>
+class KnownKnowledge {
+ public:
+  explicit KnownKnowledge(const Problem<T>& problem) : problem_(problem) {
+    if constexpr (std::is_same_v<T, float>) {
+      if (problem.knowledge.in_bytes()) numbers_ = dequantised(problem.knowledge, problem.threads);
+    }
+  }
+  Problem<T> problem() const {
+    return {problem_.c, problem_.knowledge.in_bytes() ? numbers_ : problem_.knowledge, problem_.queries, problem_.comm,
+            problem_.threads};
+  }
+
+ private:
+  const Problem<T>& problem_;
+  KnowledgeShard<T> numbers_;
+};
+
 struct Verification {
   std::string check;  // what was compared
   double error = 0;   // relative; infinite where the output holds NaN or a row is missing

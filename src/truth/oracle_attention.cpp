@@ -8,36 +8,14 @@
 #include <utility>
 #include <vector>
 
-#include "core/random.hpp"
 #include "kernels/threads.hpp"
+#include "truth/expected_rows.hpp"
 #include "truth/oracle.hpp"
-#include "truth/oracle_formula.hpp"
-#include "truth/oracle_softmax.hpp"
 
 namespace knowscale {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr double kMultiplications = 1e8;  // that a rank may spend on sampled rows
-constexpr std::int64_t kFewestRows = 8;
-
-// One row out of each of equal strata, so that every part of the output is looked at.
-std::vector<std::int64_t> sample_rows(const Case& c) {
-  const std::int64_t rows = c.tokens();
-  const double width = static_cast<double>(c.d) * static_cast<double>(c.projected ? c.heads : 1);
-  const double row_cost = 3.0 * width * (static_cast<double>(c.m) / c.ranks + static_cast<double>(c.n)) + 1;
-  const auto affordable = static_cast<std::int64_t>(kMultiplications / row_cost);
-  // Where the result is sharded every rank's rows are looked at.
-  const std::int64_t fewest = std::max<std::int64_t>(kFewestRows, c.ranks);
-  const std::int64_t count = std::min(rows, std::max(fewest, affordable));
-  std::vector<std::int64_t> sampled;
-  for (std::int64_t i = 0; i < count; ++i) {
-    const RowRange stratum = row_range(rows, count, i);
-    const std::uint64_t word = random_words(c.seed, Draw::samples, static_cast<std::uint64_t>(i), 0)[0];
-    sampled.push_back(stratum.begin + static_cast<std::int64_t>(word % static_cast<std::uint64_t>(stratum.size())));
-  }
-  return sampled;
-}
 
 // What sums, divisions, weights and factors may be off by, relative to magnitudes: all but scores.
 double bound_of_sums(const Case& c, const Structure& structure, const Roundings& roundings, double chain) {
@@ -45,12 +23,6 @@ double bound_of_sums(const Case& c, const Structure& structure, const Roundings&
   const double sums = 4 * (std::sqrt(std::min(keys, 512.0)) + std::sqrt(keys / 512) + std::log2(c.ranks));
   return unit_roundoff(c.precision) * (sums + 8 + chain) + 2 * (weight_roundoff(c.precision) + roundings.weights) +
          4 * roundings.factors;
-}
-
-CaseRounding rounding_of(const Case& c, const Roundings& roundings, double chain) {
-  const double u = unit_roundoff(c.precision), width = static_cast<double>(c.head_dim());
-  return {u * (std::sqrt(width) + 4 + chain) + 2 * roundings.factors,
-          std::max(least_weight(c.precision), roundings.least_weight), least_magnitude(c.precision), u};
 }
 
 // The row that is farthest from what it should be, of those that this rank holds, against its own bound.
@@ -120,33 +92,6 @@ std::string why_untold(const Case& c, const Expected& expected) {
       "cannot be verified: scores of up to {:.2g} round by more than they differ in {} of {} rows: take a "
       "smaller scale{}",
       expected.largest_score, samples - told, samples, c.precision == Precision::f64 ? "" : ", or f64");
-}
-
-// Rows times the matrix.
-void map(const Magnified& matrix, double least, const Threads& threads, Expected& expected) {
-  expected.rows = product(expected.rows, 0, matrix, least, threads);
-  Matrix<double> radius(expected.radius.rows(), matrix.cols());
-  std::fill_n(radius.data(), radius.size(), 0.0);
-  for (std::int64_t i = 0; i < radius.rows(); ++i) {
-    for (std::int64_t k = 0; k < matrix.rows(); ++k) {
-      for (std::int64_t j = 0; j < matrix.cols(); ++j)
-        radius(i, j) += expected.radius(i, k) * std::abs(matrix.value(k, j));
-    }
-  }
-  expected.radius = std::move(radius);
-}
-
-template <class T>
-Expected expected_rows(const Problem<T>& problem, const std::vector<std::int64_t>& sampled, const ModelFormula& formula,
-                       const CaseRounding& rounding) {
-  Expected expected(static_cast<std::int64_t>(sampled.size()), problem.c.d);
-  for (const SoftmaxFormula& softmax : formula.softmaxes) add_softmax(problem, softmax, sampled, rounding, expected);
-  for (std::int64_t i = 0; i < formula.plain.value.size(); ++i) {
-    expected.rows.value.data()[i] += formula.plain.value.data()[i];
-    expected.rows.size.data()[i] += formula.plain.size.data()[i];
-  }
-  if (formula.output_map.rows() > 0) map(formula.output_map, rounding.least_value, problem.threads, expected);
-  return expected;
 }
 
 }  // namespace

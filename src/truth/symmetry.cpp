@@ -37,6 +37,7 @@ Instance<T> load_instance(const Case& c, const Communicator& comm) {
   Case whole = c;
   whole.ranks = 1;
   whole.sequence = Placement::replicated;
+  whole.precision = unscaled(c.precision);  // quantised when they have been moved
   const KnowledgeShard<T> all = load_knowledge<T>(whole, alone);
   Instance<T> instance;
   instance.keys = c.m == 0 ? Matrix<T>() : copy(all.keys);
@@ -203,7 +204,6 @@ double rounding_bound(const Instance<T>& instance, const Case& c, const Structur
 template <class T>
 class Checker {
   using A = Accumulator<T>;
-  static constexpr bool kExactRotations = sizeof(T) == 2;
 
  public:
   Checker(const Case& c, const Communicator& comm, const Threads& threads, const Model& model, const Backend& backend)
@@ -229,8 +229,10 @@ class Checker {
     }
   }
 
+  // Which round nothing: absmax quantisation of a head goes with them, too.
+  bool exact_rotations() const { return sizeof(T) == 2 || in_bytes(c_.precision); }
   // What rounds as 16 bits do leaves little room between kept and broken.
-  bool coarse() const { return kExactRotations || roundings_of(c_.kernel, precision_of<T>).factors > 0x1p-16; }
+  bool coarse() const { return exact_rotations() || roundings_of(c_.kernel, precision_of<T>).factors > 0x1p-16; }
 
   SymmetryCheck check(Symmetry symmetry) const {
     const Structure& structure = model_.structure;
@@ -259,6 +261,9 @@ class Checker {
       const T nobodys = static_cast<T>(std::numeric_limits<float>::quiet_NaN());
       std::fill(queries.row(0), queries.row(held.begin), nobodys);
       std::fill(queries.row(held.end), queries.row(queries.rows()), nobodys);
+    }
+    if constexpr (std::is_same_v<T, float>) {
+      if (in_bytes(c.precision)) shard = quantised(c, std::move(shard), threads);
     }
     const Problem<T> problem = {c, shard, queries.view(), comm, threads};
     const auto prepared = model_.prepare(problem, backend_);
@@ -338,7 +343,7 @@ class Checker {
     for (std::int64_t draw = 0; draw < 4; ++draw) {
       std::vector<Matrix<double>> matrices;
       for (std::int64_t g = 0; g < blocks; ++g) {
-        matrices.push_back(kExactRotations ? signed_permutation(size, c_.seed, draw + 4 * g)
+        matrices.push_back(exact_rotations() ? signed_permutation(size, c_.seed, draw + 4 * g)
                                            : haar(size, c_.seed, draw + 4 * g));
       }
       // Columns of that width fall into these blocks.

@@ -60,7 +60,7 @@ TEST(Tuning, SaysWhatEveryWayReached) {
 TEST(Tuning, RefusesMistakesByPlaceAndRemedy) {
   EXPECT_EQ(refusal(with("key_bytes = 65536", "key_bytes = 0")),
             "t.toml:11: key_bytes = 0 in [[way]]: give a whole number of at least 1 and at most 1073741824");
-  EXPECT_NE(refusal(with("precision = \"bf16\"", "precision = \"f8\"")).find("give \"f32\", \"f64\", \"bf16\" or"),
+  EXPECT_NE(refusal(with("precision = \"bf16\"", "precision = \"f8\"")).find("give \"f32\", \"f64\", \"bf16\", \"f16\", \"int8\" or"),
             std::string::npos);
   EXPECT_NE(refusal(with("sparsely = true\n", "")).find("t.toml:6: a [[way]] without sparsely"), std::string::npos);
   EXPECT_NE(refusal(with("in_lanes", "in_lane")).find("unknown key \"in_lane\" in [[way]]"), std::string::npos);

@@ -72,7 +72,7 @@ void expect_moments_of_pairs(std::int64_t m, std::int64_t key_dim, std::int64_t 
 
 TEST(Moments, TakeKeysAndValuesOfDifferentWidths) {
   for_every_target([&] {
-    for (const Precision precision : kPrecisions) {
+    for (const Precision precision : kUnscaled) {
       with_type_of(precision, []<class T>(T) {
         for (const std::int64_t m : {0, 1, 300}) {
           expect_moments_of_pairs<T>(m, 5, 40, 1);
@@ -88,7 +88,7 @@ TEST(Moments, MatchPlainSumsForAllFormatsWidthsAndTargets) {
   for_every_target([&] {
     for (const std::int64_t d : {1, 5, 32, 70}) {
       for (const std::int64_t m : {0, 1, 9, 600}) {
-        for (const Precision precision : kPrecisions) {
+        for (const Precision precision : kUnscaled) {
           with_type_of(precision, [&]<class T>(T) { expect_moments<T>(m, d, 1); });
         }
       }

@@ -94,7 +94,7 @@ double tolerance(double largest_score) {
 // Calls body(T{}, name) for every format.
 template <class Body>
 void for_every_format(const Body& body) {
-  for (const Precision precision : kPrecisions) {
+  for (const Precision precision : kUnscaled) {
     SCOPED_TRACE(std::string(name_of(precision)));
     with_type_of(precision, body);
   }

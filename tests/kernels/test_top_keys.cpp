@@ -130,7 +130,7 @@ void expect_same_bits(const TopKeys& found, const TopKeys& expected) {
 // Calls body(T{}) for every format.
 template <class Body>
 void for_every_format(const Body& body) {
-  for (const Precision precision : kPrecisions) {
+  for (const Precision precision : kUnscaled) {
     SCOPED_TRACE(std::string(name_of(precision)));
     with_type_of(precision, body);
   }

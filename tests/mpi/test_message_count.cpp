@@ -50,13 +50,13 @@ Case some_case(const Communicator& comm, std::int64_t n, std::int64_t m) {
 }
 
 template <class T>
-void expect_formulas(std::int64_t n, std::int64_t m) {
+void expect_formulas(std::int64_t n, std::int64_t m, Precision precision = precision_of<T>) {
   for_rank_counts([&](const Communicator& comm) {
     for (const Reduction& reduction : reductions()) {
       for (const Placement placement : {Placement::natural, Placement::replicated, Placement::sharded}) {
         for (const std::int64_t tile : {0, 7, 300}) {
           Case c = some_case(comm, n, m);
-          c.precision = precision_of<T>;
+          c.precision = precision;
           use_reduction(
               c, reduction,
               {.placement = placement, .overlap = tile == 7, .query_tile = tile, .chunk = 16, .node_size = 3});
@@ -74,6 +74,7 @@ TEST(MessageCount, IsWhatTheFormulasSay) {
   expect_formulas<double>(600, 90);
 }
 TEST(MessageCount, IsWhatTheFormulasSayOfHalfPrecision) { expect_formulas<Bf16>(20, 250); }
+TEST(MessageCount, IsWhatTheFormulasSayOfBytes) { expect_formulas<float>(37, 250, Precision::int8); }
 TEST(MessageCount, IsWhatTheFormulasSayOfFewerQueriesThanRanks) { expect_formulas<float>(3, 5); }
 
 void use_lstm(Case& c) {
@@ -82,15 +83,17 @@ void use_lstm(Case& c) {
 }
 
 // Every model that exchanges with every reduction.
-void expect_formulas_of_models(std::int64_t n, std::int64_t m, std::int64_t batch) {
+void expect_formulas_of_models(std::int64_t n, std::int64_t m, std::int64_t batch, Precision precision) {
   for_rank_counts([&](const Communicator& comm) {
     for (const Model& model : models()) {
+      if (!model.computes(precision)) continue;
       for (const Placement sequence : {Placement::replicated, Placement::sharded}) {
         if (sequence == Placement::sharded && n * batch < comm.size()) continue;  // refused by expand()
         for (const Placement placement : {Placement::natural, Placement::replicated}) {
           Case c = some_case(comm, n, model.structure.reads_knowledge() ? m : 0);
           c.batch = batch;
           c.model = model.name;
+          c.precision = precision;
           c.projected = model.structure.projected;
           c.sequence = sequence;
           c.options = {.placement = placement, .chunk = 0};
@@ -113,8 +116,9 @@ void expect_formulas_of_models(std::int64_t n, std::int64_t m, std::int64_t batc
 // Moments, tokens brought together, gathered results, several softmaxes and sources; one token, fewer sequences, tokens
 // and vectors than ranks.
 TEST(MessageCount, IsWhatTheFormulasSayOfEveryModel) {
-  expect_formulas_of_models(37, 250, 1);
-  expect_formulas_of_models(1, 2, 3);
+  expect_formulas_of_models(37, 250, 1, Precision::f32);
+  expect_formulas_of_models(1, 2, 3, Precision::f32);
+  expect_formulas_of_models(37, 250, 1, Precision::fp8);
 }
 
 TEST(MessageCount, CountsAMessageOnce) {

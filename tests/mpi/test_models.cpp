@@ -211,14 +211,14 @@ TEST(EveryModel, IsItsFormulaForEveryKernelAndNumberOfThreads) {
 
 // The same bits for every number of ranks and threads, moments and projections too.
 template <class T>
-void expect_same_bits() {
+void expect_same_bits(Precision precision = precision_of<T>) {
   const Communicator world = Communicator::world();
   for (const Model& model : models()) {
-    if (!model.structure.attends()) continue;
+    if (!model.structure.attends() || !model.computes(precision)) continue;
     Case c;
     c.model = model.name;
     c.projected = model.structure.projected;
-    c.precision = precision_of<T>;
+    c.precision = precision;
     c.n = 300;
     c.m = model.structure.reads_knowledge() ? 430 : 0;
     c.d = 24;
@@ -263,6 +263,10 @@ void expect_same_bits() {
 TEST(EveryModel, IsReproducibleToTheBitInF32) { expect_same_bits<float>(); }
 TEST(EveryModel, IsReproducibleToTheBitInF64) { expect_same_bits<double>(); }
 TEST(EveryModel, IsReproducibleToTheBitInBf16) { expect_same_bits<Bf16>(); }
+TEST(EveryModel, IsReproducibleToTheBitOfKnowledgeInBytes) {
+  expect_same_bits<float>(Precision::int8);
+  expect_same_bits<float>(Precision::fp8);
+}
 
 TEST(LstmModel, GivesTheSameOutputForEveryRankCountPlacementAndLength) {
   for (const bool unequal : {false, true}) {

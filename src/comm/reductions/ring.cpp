@@ -23,14 +23,14 @@ class Ring : public OwnQueries<T> {
     const auto anywhere = [&](bool here) { return attention.comm.allreduce(here ? 1 : 0, Combine::maximum) == 1; };
     for (const ShardedKeys<T>& source : attention.sources) {
       Places places;
-      places.values_travel = anywhere(source.own.values.data != source.own.keys.data);
+      places.values_travel = anywhere(!source.own.values.are(source.own.keys));
       places.masks_travel = anywhere(!source.own.mask.visible.empty());
       std::int64_t most = 0;
       for (const RowRange& shard : source.shards) most = std::max(most, shard.size());
       for (int step = 1; step < std::min(this->size(), 3); ++step) {  // two ranks need one buffer
         Buffer& buffer = places.buffers[static_cast<std::size_t>(step % 2)];
-        buffer.keys = Matrix<T>(most, source.own.keys.cols);
-        if (places.values_travel) buffer.values = Matrix<T>(most, source.own.values.cols);
+        buffer.keys = {source.own.keys, most};
+        if (places.values_travel) buffer.values = {source.own.values, most};
         if (places.masks_travel) buffer.visible = Matrix<std::uint8_t>(most, 1);
       }
       places_.push_back(std::move(places));
@@ -56,8 +56,29 @@ class Ring : public OwnQueries<T> {
   }
 
  private:
+  // Rows of others, stored as this rank's own.
+  class Rows {
+   public:
+    Rows() = default;
+    Rows(const StoredRows<T>& own, std::int64_t most)
+        : layout_(own.bytes.layout),
+          numbers_(own.in_bytes() ? 0 : most, own.cols),
+          records_(own.in_bytes() ? most : 0, own.in_bytes() ? layout_.record_bytes() : 0) {}
+
+    StoredRows<T> first(std::int64_t rows) const {
+      if constexpr (std::is_same_v<T, float>) {
+        if (records_.cols() > 0) return ByteRows{layout_, records_.view().slice_rows({0, rows})};
+      }
+      return numbers_.view().slice_rows({0, rows});
+    }
+
+   private:
+    ByteLayout layout_;
+    Matrix<T> numbers_;
+    Matrix<std::uint8_t> records_;
+  };
   struct Buffer {
-    Matrix<T> keys, values;
+    Rows keys, values;
     Matrix<std::uint8_t> visible;
   };
   // Where the visitors of one source are received, and what of it travels beside its keys.
@@ -75,8 +96,8 @@ class Ring : public OwnQueries<T> {
       const RowRange visiting = shards[static_cast<std::size_t>(this->behind(step))], here = {0, visiting.size()};
       Buffer& buffer = places_[i].buffers[static_cast<std::size_t>(step % 2)];
       KeySource<T>& visitor = visitors[i];
-      visitor.keys = buffer.keys.view().slice_rows(here);
-      visitor.values = places_[i].values_travel ? buffer.values.view().slice_rows(here) : visitor.keys;
+      visitor.keys = buffer.keys.first(here.end);
+      visitor.values = places_[i].values_travel ? buffer.values.first(here.end) : visitor.keys;
       visitor.mask.first_key += visiting.begin - home.begin;
       visitor.mask.visible = {};
       if (places_[i].masks_travel)
@@ -95,8 +116,12 @@ class Ring : public OwnQueries<T> {
     const auto column = [](std::span<const std::uint8_t> visible) -> MatrixView<const std::uint8_t> {
       return {visible.data(), static_cast<std::int64_t>(visible.size()), 1, 1};
     };
-    pass(visitor.keys, next.keys, Tag::first);
-    if (places.values_travel) pass(visitor.values, next.values, Tag::second);
+    const auto pass_rows = [&](const StoredRows<T>& out, const StoredRows<T>& in, Tag tag) {
+      if (out.in_bytes()) return pass(out.bytes.records, in.bytes.records, tag);
+      pass(MatrixView<const T>(out), MatrixView<const T>(in), tag);
+    };
+    pass_rows(visitor.keys, next.keys, Tag::first);
+    if (places.values_travel) pass_rows(visitor.values, next.values, Tag::second);
     if (places.masks_travel) pass(column(visitor.mask.visible), column(next.mask.visible), Tag::third);
   }
 

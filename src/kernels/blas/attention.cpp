@@ -41,18 +41,20 @@ void compute_tile(const AttentionInput<T>& input, RowRange tile, std::int64_t he
   const HeadShape& shape = input.shape;
   const std::int64_t kv_head = shape.kv_head_of(head);
   const auto queries = input.queries.slice_rows(tile).slice_cols(head * shape.key_dim, shape.key_dim);
-  const auto keys = input.keys.slice_cols(kv_head * shape.key_dim, shape.key_dim);
-  const auto values = input.values.slice_cols(kv_head * shape.value_dim, shape.value_dim);
+  const auto block_of = [&](const StoredRows<T>& rows, std::int64_t width, RowRange block, Matrix<T>& copy) {
+    return numbers_of(rows.slice_rows(block), kv_head * width, width, copy);
+  };
+  Matrix<T> key_copy, value_copy;
   const std::int64_t key_block = input.tiles.keys > 0 ? input.tiles.keys : kKeyBlock;
   Matrix<T> scores(tile.size(), std::min(key_block, range.size()));
   clear(out);
   for (std::int64_t begin = range.begin; begin < range.end; begin += key_block) {
     const RowRange block = {begin, std::min(begin + key_block, range.end)};
     const MatrixView<T> tile_scores = {scores.data(), tile.size(), block.size(), scores.cols()};
-    gemm_transposed<T>(static_cast<T>(input.scale), queries, keys.slice_rows(block), T{0}, tile_scores);
+    gemm_transposed<T>(static_cast<T>(input.scale), queries, block_of(input.keys, shape.key_dim, block, key_copy), T{0}, tile_scores);
     hide(input.mask, tile.begin, block.begin, tile_scores);
     softmax_block(tile_scores, out);
-    gemm<T>(T{1}, tile_scores, values.slice_rows(block), T{1}, out.slice_cols(0, shape.value_dim));
+    gemm<T>(T{1}, tile_scores, block_of(input.values, shape.value_dim, block, value_copy), T{1}, out.slice_cols(0, shape.value_dim));
   }
 }
 
@@ -93,7 +95,7 @@ constinit const ByPrecision<ComputeState> compute =
 
 std::int64_t scratch_bytes(Precision precision, const HeadShape& shape, int threads) {
   const std::int64_t tile = kQueryTile * kKeyBlock, split_state = kQueryTile * shape.heads * (shape.value_dim + 2);
-  return threads * (tile + split_state) * static_cast<std::int64_t>(bytes_of(precision));
+  return threads * (tile + split_state) * static_cast<std::int64_t>(bytes_of(unscaled(precision)));
 }
 
 }  // namespace knowscale::blas

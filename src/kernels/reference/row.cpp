@@ -39,9 +39,13 @@ void compute_row(const AttentionInput<T>& input, std::int64_t query_index, std::
   const HeadShape& shape = input.shape;
   const std::int64_t kv_head = shape.kv_head_of(head);
   const T* query = input.queries.row(query_index) + head * shape.key_dim;
+  std::vector<T> copy(static_cast<std::size_t>(std::max(shape.key_dim, shape.value_dim)));
+  const auto numbers = [&](const StoredRows<T>& rows, std::int64_t k, std::int64_t width) {
+    return numbers_of_row(rows, k, kv_head * width, width, copy.data());
+  };
   const auto score_of = [&](std::int64_t k) {
     if (!input.mask.shows(query_index, k)) return -kInfinity;
-    return score(query, input.keys.row(k) + kv_head * shape.key_dim, shape.key_dim, input.scale);
+    return score(query, numbers(input.keys, k, shape.key_dim), shape.key_dim, input.scale);
   };
 
   Wide maximum = -kInfinity;
@@ -53,7 +57,7 @@ void compute_row(const AttentionInput<T>& input, std::int64_t query_index, std::
     const Wide relative = score_of(k);
     if (relative == -kInfinity) continue;
     const Wide weight = std::exp(relative - maximum);
-    const T* value = input.values.row(k) + kv_head * shape.value_dim;
+    const T* value = numbers(input.values, k, shape.value_dim);
     sum += weight;
     for (std::size_t c = 0; c < weighted.size(); ++c)
       weighted[c] += weight * static_cast<Wide>(static_cast<double>(value[c]));

@@ -47,7 +47,8 @@ void compute_with(double slack, const AttentionInput<T>& input, MatrixView<Accum
                   const Threads& threads) {
   const HeadShape& shape = input.shape;
   const std::int64_t rows = input.queries.rows * (shape.heads / shape.kv_heads), keys = input.keys.rows;
-  const Way& way = (input.same_bits ? ways_of_hardware() : ways()).of(precision_of<T>, rows);
+  const Precision stored = input.keys.in_bytes() ? input.keys.bytes.layout.format : precision_of<T>;
+  const Way& way = (input.same_bits ? ways_of_hardware() : ways()).of(stored, rows);
   const Tiles tiles = choose_tiles(input, way);
   const Division division = divide(rows, shape.kv_heads, keys, tiles.queries, threads.count());
   std::vector<Partial<Accumulator<T>>> others;

@@ -12,8 +12,8 @@
 // without repeating: 1 query takes a quarter of the FMAs, and lines are read in the order of memory. 8 queries fill two
 // vectors with blocks of 4; 16 queries fill two with blocks of 2, which need a third of the folding (n = 16: .85 of the
 // FMA rate in cache; .79 with four vectors of 4), or where broadcasts are free lie in the lanes (many_queries-inl.hpp).
-// bf16 is widened in registers: the even and the odd columns of a vector are its words shifted and masked. Included
-// again for every target.
+// bf16 is widened in registers: the even and the odd columns of a vector are its words shifted and masked. So are
+// bytes, four columns a word, whose scales go to scores and weights. Included again for every target.
 // NOLINTNEXTLINE: toggled include guard
 #if defined(KNOWSCALE_KERNELS_SIMD_FEW_QUERIES_INL) == defined(HWY_TARGET_TOGGLE)
 #ifdef KNOWSCALE_KERNELS_SIMD_FEW_QUERIES_INL
@@ -73,20 +73,87 @@ struct BroadcastOnBf16 : Broadcast<float> {
   }
 };
 
+// Column 0, 1, 2 or 3 of words of four bytes as f32, but for scale_of_words().
+template <Precision kFormat, int kByte, class DU>
+HWY_INLINE hn::Vec<hn::ScalableTag<float>> byte_columns(DU du, hn::Vec<DU> words) {
+  const hn::ScalableTag<float> d;
+  const hn::RebindToSigned<DU> di;
+  auto upper = words;
+  if constexpr (kByte < 3) upper = hn::ShiftLeft<24 - 8 * kByte>(words);
+  if constexpr (kFormat == Precision::int8) {
+    if constexpr (kByte > 0) upper = hn::And(upper, hn::Set(du, 0xff000000u));
+    return hn::ConvertTo(d, hn::BitCast(di, upper));
+  } else {  // e4m3 are bits of an f32 whose exponent is 120 more
+    const auto bits = hn::BitCast(du, hn::ShiftRight<4>(hn::BitCast(di, upper)));
+    return hn::Mul(hn::BitCast(d, hn::And(bits, hn::Set(du, 0x87f00000u))), hn::Set(d, 0x1p120f));
+  }
+}
+
+// Blocks of 4 kBlock columns of bytes against f32 queries: a step of a query is four vectors.
+template <Precision kFormat, int kBlock>
+struct BroadcastBlockOfBytes {
+  using A = std::uint8_t;
+  using B = float;
+  using D = hn::ScalableTag<float>;
+  using DU = hn::ScalableTag<std::uint32_t>;
+  using V = hn::Vec<D>;
+  static HWY_INLINE hn::Vec<DU> broadcast(const A* a) { return repeat_bytes<4 * kBlock, std::uint32_t>(a); }
+  static HWY_INLINE const B* load(const B* b, std::size_t v) { return b + 4 * v * hn::Lanes(D()); }
+  static HWY_INLINE void multiply_add(hn::Vec<DU> a, const B* b, V& c) {
+    const std::size_t lanes = hn::Lanes(D());
+    c = hn::MulAdd(byte_columns<kFormat, 0>(DU(), a), hn::LoadU(D(), b), c);
+    c = hn::MulAdd(byte_columns<kFormat, 1>(DU(), a), hn::LoadU(D(), b + lanes), c);
+    c = hn::MulAdd(byte_columns<kFormat, 2>(DU(), a), hn::LoadU(D(), b + 2 * lanes), c);
+    c = hn::MulAdd(byte_columns<kFormat, 3>(DU(), a), hn::LoadU(D(), b + 3 * lanes), c);
+  }
+};
+
+// Weights against rows of values of bytes: vector 4 i + j holds column kFirst + j of the i-th vector of words.
+template <Precision kFormat, int kFirst>
+struct BroadcastOnBytes : Broadcast<float> {
+  static constexpr bool kConverts = true;
+  using B = std::uint8_t;
+  using DU = hn::ScalableTag<std::uint32_t>;
+  static HWY_INLINE V load(const B* b, std::size_t v) {
+    const hn::Repartition<std::uint8_t, DU> d8;
+    const auto words = hn::BitCast(DU(), hn::LoadU(d8, b + v / 4 * hn::Lanes(d8)));
+    switch (kFirst + v % 4) {
+      case 0: return byte_columns<kFormat, 0>(DU(), words);
+      case 1: return byte_columns<kFormat, 1>(DU(), words);
+      case 2: return byte_columns<kFormat, 2>(DU(), words);
+      default: return byte_columns<kFormat, 3>(DU(), words);
+    }
+  }
+};
+
 template <class L>
 struct FewSingleNumbers {
   using Key = L;
   template <int kBlock>
   using KeyOp = BroadcastBlock<L, kBlock>;
+  template <int>
   using ValueOp = Broadcast<L>;
   static constexpr int kPair = 1;  // columns of the knowledge a lane holds
+  static constexpr bool kScaled = false;
 };
 struct FewBf16 {
   using Key = Bf16;
   template <int kBlock>
   using KeyOp = BroadcastBlockOfBf16<kBlock>;
+  template <int>
   using ValueOp = BroadcastOnBf16;
   static constexpr int kPair = 2;
+  static constexpr bool kScaled = false;
+};
+template <Precision kFormat>
+struct FewBytes {
+  using Key = std::uint8_t;
+  template <int kBlock>
+  using KeyOp = BroadcastBlockOfBytes<kFormat, kBlock>;
+  template <int kFirst>
+  using ValueOp = BroadcastOnBytes<kFormat, kFirst>;
+  static constexpr int kPair = 4;
+  static constexpr bool kScaled = true;  // by what the block says for each key
 };
 
 // Two (four) vectors of partial sums, one per key, to one whose blocks hold the keys' sums.
@@ -122,6 +189,20 @@ HWY_INLINE V fold_blocks(V a, V b, V c, V e) {
   return hn::Add(hn::OddEvenBlocks(hn::SwapAdjacentBlocks(be), ac), hn::OddEvenBlocks(be, hn::SwapAdjacentBlocks(ac)));
 }
 
+// Eight vectors of partial sums to one of 8 lanes, of which the i-th is the sum of the i-th vector.
+template <class V>
+HWY_INLINE V fold_eight(V a, V b, V c, V e, V f, V g, V h, V i) {
+  const hn::DFromV<V> d;
+  const hn::Repartition<double, decltype(d)> pairs;
+  const auto two = [&](V x, V y) KNOWSCALE_ATTR {
+    return hn::BitCast(pairs, hn::Add(hn::InterleaveLower(d, x, y), hn::InterleaveUpper(d, x, y)));
+  };
+  const auto four = [&](auto x, auto y) KNOWSCALE_ATTR {
+    return hn::Add(hn::BitCast(d, hn::InterleaveLower(pairs, x, y)), hn::BitCast(d, hn::InterleaveUpper(pairs, x, y)));
+  };
+  return fold_blocks(four(two(a, b), two(c, e)), four(two(f, g), two(h, i)));
+}
+
 // The most rows that FewQueries takes: what two vectors hold with blocks of 2.
 template <class L>
 HWY_INLINE std::int64_t most_few_queries() {
@@ -134,7 +215,6 @@ class FewQueries {
   using L = Accumulator<T>;
   using Key = typename Numbers::Key;
   using KeyOp = typename Numbers::template KeyOp<kBlock>;
-  using ValueOp = typename Numbers::ValueOp;
   using D = hn::ScalableTag<L>;
   static constexpr bool kWhole = kBlock * sizeof(L) > 16;
   static constexpr int kKeys = kWhole ? kBlock / kVectors : kBlock;  // of a query in a row of scores
@@ -143,8 +223,12 @@ class FewQueries {
   static constexpr int kBlockColumns = kBlock * Numbers::kPair;  // that a block stands for in the first product
   static constexpr int kTileKeys = kWhole ? kKeys : kAccumulators / kVectors;
   static constexpr int kTileRows = kTileKeys / kKeys;
-  // Whole vectors of as many keys at a time as there are queries: a prefetcher in hardware follows lines in order.
-  static constexpr int kProductKeys = kWhole ? std::min<int>(kVectors, 16 / sizeof(L)) : kTileKeys;
+  // Whole vectors of as many keys at a time as there are queries: a prefetcher in hardware follows lines in order. Of
+  // bytes, which are few lines, as many as fold together: their conversions are a long chain.
+  static constexpr int kProductKeys =
+      !kWhole            ? kTileKeys
+      : Numbers::kScaled ? std::min({4, kKeys, kAccumulators / kVectors})
+                         : std::min<int>(kVectors, 16 / sizeof(L));
   static constexpr int kMostRows =
       kAccumulators / 2;  // of a product with values, whose columns are at least two vectors
   using Blocks = KeyBlocks<T, Key, false>;
@@ -248,9 +332,9 @@ class FewQueries {
     const auto score_tile_relative_to = [&](const L* r, std::int64_t t, const auto& emit) KNOWSCALE_INLINE_ATTR {
       const Key* keys = block.tile_rows(t, kTileKeys);
       const std::int64_t stride = block.tile_stride(t, kTileKeys);
-      const auto product = [&](std::int64_t first, const auto& take) KNOWSCALE_ATTR {
+      const auto product = [&](std::int64_t first, const auto& take) KNOWSCALE_INLINE_ATTR {
         constexpr int kEmitKeys = kWhole ? 1 : kBlock;
-        const auto run = [&](auto asking) KNOWSCALE_ATTR {
+        const auto run = [&](auto asking) KNOWSCALE_INLINE_ATTR {
           return outer_product<kProductKeys, kVectors, 1, kEmitKeys>(KeyOp(), steps_, keys + first * stride, stride,
                                                                      kBlockColumns, queries_.data(), queries_.cols(),
                                                                      FromZero<KeyOp>(), take, asking);
@@ -262,21 +346,34 @@ class FewQueries {
           ahead = run(ahead);
         }
       };
-      const auto relative = [&](auto scores, int v)
-                                KNOWSCALE_ATTR { return hn::Sub(scores, hn::LoadU(D(), r + v * lanes())); };
+      const auto relative = [&](auto scores, int v, int row) KNOWSCALE_ATTR {
+        const auto to = hn::LoadU(D(), r + v * lanes());
+        if constexpr (Numbers::kScaled) {
+          return hn::MulSub(scores, Layout::per_key(block.key_scales + t * kTileKeys + row * kKeys), to);
+        } else {
+          return hn::Sub(scores, to);
+        }
+      };
       if constexpr (kWhole) {
-        emit(Constant<0>(), Constant<0>(), relative(whole_sums(product), 0));
+        emit(Constant<0>(), Constant<0>(), relative(whole_sums(product), 0, 0));
       } else {
         product(0, [&](auto row, auto v, auto... sums) KNOWSCALE_ATTR {
-          emit(Constant<decltype(row)::value / kBlock>(), v, relative(fold(sums...), decltype(v)::value));
+          constexpr int kRow = decltype(row)::value / kBlock;
+          emit(Constant<kRow>(), v, relative(fold(sums...), decltype(v)::value, kRow));
         });
       }
     };
     const auto score_tile = [&](std::int64_t t, const auto& emit)
                                 KNOWSCALE_INLINE_ATTR { score_tile_relative_to(state().stabiliser, t, emit); };
-    const StoreWeights<L, kScoreVectors> store{scratch_.data()};
+    const auto store = [&] {
+      if constexpr (Numbers::kScaled) {
+        return StoreScaledWeights<L, kScoreVectors, Layout>{scratch_.data(), block.value_scales};
+      } else {
+        return StoreWeights<L, kScoreVectors>{scratch_.data()};
+      }
+    }();
     if (block.position == nullptr && all_seen<Layout, kScoreVectors>(state()) &&
-        take_weights<Layout, kTileRows, kScoreVectors, kExactDegree<L>, false>(state(), key_tiles, score_tile, store)) {
+        take_weights<Layout, kTileRows, kScoreVectors, kExactDegree<L>, Numbers::kScaled>(state(), key_tiles, score_tile, store)) {
       return true;
     }
     if (visible_limit(input_.mask, rows_.query_index(rows_.count - 1), block.begin, block.count) == 0) return false;
@@ -291,6 +388,19 @@ class FewQueries {
   template <class Product>
   static HWY_INLINE hn::Vec<D> whole_sums(const Product& product) {
     constexpr int kInBlock = 16 / sizeof(L), kBlocks = kBlock / kInBlock, kBlocksOfQuery = kBlocks / kVectors;
+    if constexpr (kBlocksOfQuery == 0) {  // 2 keys of 4 queries
+      static_assert(kBlock == 8 && kProductKeys == 2);
+      hn::Vec<D> s[8];
+      product(0, [&](auto row, auto v, auto sum)
+                     KNOWSCALE_ATTR { s[2 * decltype(v)::value + decltype(row)::value] = sum; });
+      return fold_eight(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7]);
+    } else {
+      return sums_of_blocks<kInBlock, kBlocks, kBlocksOfQuery>(product);
+    }
+  }
+
+  template <int kInBlock, int kBlocks, int kBlocksOfQuery, class Product>
+  static HWY_INLINE hn::Vec<D> sums_of_blocks(const Product& product) {
     hn::Vec<D> blocks[kBlocks];
 #pragma GCC unroll 4
     for (int i = 0; i < kBlocksOfQuery; ++i) {
@@ -340,28 +450,46 @@ class FewQueries {
     constexpr int kMost = kAccumulators / kRows < 4 ? kAccumulators / kRows : 4;
     const std::int64_t vectors = value_cols_ / lanes();
     std::int64_t vector = 0;
+    if constexpr (kRows == 1 && Numbers::kPair == 4) {
+      for (; vector + 8 <= vectors; vector += 8) add_columns<kRows, 8>(block, first, vector, ahead);
+    }
     if constexpr (kMost >= 4) {
       for (; vector + 4 <= vectors; vector += 4) add_columns<kRows, 4>(block, first, vector, ahead);
+    } else if constexpr (Numbers::kPair == 4) {
+      for (; vector + 4 <= vectors; vector += 4) {
+        add_columns<kRows, 2>(block, first, vector, ahead);
+        add_columns<kRows, 2, 2>(block, first, vector, ahead);
+      }
     }
+    if constexpr (Numbers::kPair == 4) return;
     for (; vector + 2 <= vectors; vector += 2) add_columns<kRows, 2>(block, first, vector, ahead);
     if constexpr (Numbers::kPair == 1) {  // pairs come by two vectors
       for (; vector < vectors; ++vector) add_columns<kRows, 1>(block, first, vector, ahead);
     }
   }
 
-  template <int kRows, int kColumns>
+  // Vectors kFirst to kFirst + kColumns - 1 from the `vector`-th on.
+  template <int kRows, int kColumns, int kFirst = 0>
   HWY_INLINE void add_columns(const KeyBlock<T, Key>& block, std::int64_t first, std::int64_t vector,
                               RowsAhead& ahead) {
     const auto add = [&](auto row, auto v, auto sum) KNOWSCALE_ATTR {
-      L* at = sums_.row(first + decltype(row)::value) + (vector + decltype(v)::value) * lanes();
+      L* at = sums_.row(first + decltype(row)::value) + (vector + kFirst + decltype(v)::value) * lanes();
       hn::StoreU(hn::Add(hn::LoadU(D(), at), sum), D(), at);
     };
     const L* weights = scratch_.data() + first * kKeys;
     const Key* values = block.values.data + vector * lanes();
     const std::int64_t groups = block.count / kKeys, rest = block.count % kKeys;
+    using ValueOp = typename Numbers::template ValueOp<kFirst>;
     const ValueOp op;
     const FromZero<ValueOp> zero;
-    if (groups > 0) {
+    if constexpr (Numbers::kPair == 4 && kColumns == 2) {
+      // Key by key: with two in one step g++ 12 keeps an accumulator in memory (half as fast).
+      for (int key = 0; key < kKeys && groups > 0; ++key) {
+        outer_product<kRows, kColumns, 1, 1>(op, groups, weights + key, kKeys, scratch_.cols(),
+                                             values + key * block.values.stride, kKeys * block.values.stride, zero, add,
+                                             ahead);
+      }
+    } else if (groups > 0) {
       ahead = outer_product<kRows, kColumns, kKeys, 1>(op, groups, weights, kKeys, scratch_.cols(), values,
                                                        block.values.stride, zero, add, ahead);
     }

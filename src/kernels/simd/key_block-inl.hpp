@@ -32,9 +32,12 @@ struct KeyBlock {
   MatrixView<const E> keys;    // count rows; whole tiles of rows may be read but for the last, incomplete one
   MatrixView<const E> tail;    // that one, padded with rows of zeros
   MatrixView<const E> values;  // count rows, or half as many of pairs
+  // Of rows in bytes that are read as they are, what their lanes have to be multiplied by; 0 behind the last key.
+  const float* key_scales = nullptr;
+  const float* value_scales = nullptr;
   const Accumulator<T>* position = nullptr;  // of a masked block, as BlockMask; else null
-  MatrixView<const T> next_keys;             // of the next block, as they lie in memory; may have no rows
-  MatrixView<const T> next_values;
+  MatrixView<const std::uint8_t> next_keys;  // bytes of the next block, as they lie in memory; may have no rows
+  MatrixView<const std::uint8_t> next_values;
 
   // The rows of tile t of `tile` keys.
   const E* tile_rows(std::int64_t t, std::int64_t tile) const {
@@ -81,6 +84,53 @@ HWY_NOINLINE void copy_rows(MatrixView<const T> from, MatrixView<E> to) {
   }
 }
 
+// Numbers without their scale, as many as lanes.
+template <Precision kFormat>
+HWY_INLINE hn::Vec<hn::ScalableTag<float>> decoded_lanes(const std::uint8_t* bytes) {
+  const hn::ScalableTag<float> d;
+  if constexpr (kFormat == Precision::int8) {
+    const hn::Rebind<std::int8_t, decltype(d)> d8;
+    const hn::RebindToSigned<decltype(d)> d32;
+    return hn::ConvertTo(d, hn::PromoteTo(d32, hn::LoadU(d8, reinterpret_cast<const std::int8_t*>(bytes))));
+  } else {
+    // e4m3 are the upper bits of a binary16 whose exponent is 8 more.
+    const hn::Rebind<std::uint8_t, decltype(d)> d8;
+    const hn::Rebind<std::int16_t, decltype(d)> d16;
+    const hn::Rebind<hwy::float16_t, decltype(d)> half;
+    const auto high = hn::ShiftLeft<8>(hn::PromoteTo(d16, hn::LoadU(d8, bytes)));
+    const auto bits = hn::And(hn::ShiftRight<1>(high), hn::Set(d16, static_cast<std::int16_t>(0xbfff)));
+    return hn::PromoteTo(d, hn::BitCast(half, bits));
+  }
+}
+template <Precision kFormat>
+constexpr float scale_of_lanes(float scale) {
+  return kFormat == Precision::int8 ? scale : 256 * scale;
+}
+
+// Of numbers in words of four bytes, as few_queries-inl.hpp makes them: int8 come as the upper byte of an integer.
+constexpr float scale_of_words(Precision format) { return format == Precision::int8 ? 0x1p-24f : 1; }
+
+// The numbers of one head of rows in bytes, to rows that may be longer and more: the rest is zero.
+template <Precision kFormat>
+HWY_NOINLINE void dequantise_rows(const ByteRows& from, std::int64_t head, MatrixView<float> to) {
+  const hn::ScalableTag<float> d;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const std::int64_t width = from.layout.width, rows = from.records.rows;
+  for (std::int64_t i = 0; i < to.rows; ++i) {
+    float* row = to.row(i);
+    std::int64_t j = 0;
+    if (i < rows) {
+      const std::uint8_t* bytes = from.bytes(i, head);
+      const float scale = from.scale(i, head);
+      const auto scales = hn::Set(d, scale_of_lanes<kFormat>(scale));
+      for (; j + lanes <= width; j += lanes)
+        hn::StoreU(hn::Mul(scales, decoded_lanes<kFormat>(bytes + j)), d, row + j);
+      for (; j < width; ++j) row[j] = scale * decoded(kFormat, bytes[j]);
+    }
+    std::fill(row + j, row + to.cols, 0.0f);
+  }
+}
+
 // Row i of `to` holds rows 2 i and 2 i + 1 of `from`, element by element; zeros behind the end.
 HWY_NOINLINE inline void pair_rows(MatrixView<const Bf16> from, MatrixView<Bf16> to) {
   const hn::ScalableTag<std::uint32_t> d;
@@ -103,32 +153,68 @@ HWY_NOINLINE inline void pair_rows(MatrixView<const Bf16> from, MatrixView<Bf16>
   }
 }
 
+// Keys or values of one head, as they are stored.
+template <class T>
+struct RowsOfHead {
+  StoredRows<T> all;
+  std::int64_t head, cols;
+
+  std::int64_t stride() const { return all.in_bytes() ? cols : all.stride; }  // of numbers
+  MatrixView<const T> numbers(RowRange range) const { return all.slice_rows(range).slice_cols(head * cols, cols); }
+  // What of these rows lies in memory, but for scales.
+  MatrixView<const std::uint8_t> memory(RowRange range) const {
+    if (all.in_bytes()) return all.bytes.records.slice_rows(range).slice_cols(head * cols, cols);
+    const MatrixView<const T> rows = numbers(range);
+    constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T));
+    return {reinterpret_cast<const std::uint8_t*>(rows.data), rows.rows, rows.cols * kBytes, rows.stride * kBytes};
+  }
+  template <class E>
+  void copy_to(RowRange range, MatrixView<E> to) const {
+    if constexpr (std::is_same_v<E, float> && std::is_same_v<T, float>) {
+      if (all.in_bytes()) {
+        const ByteRows rows = all.slice_rows(range).bytes;
+        return rows.layout.format == Precision::int8 ? dequantise_rows<Precision::int8>(rows, head, to)
+                                                     : dequantise_rows<Precision::fp8>(rows, head, to);
+      }
+    }
+    copy_rows<T, E>(numbers(range), to);
+  }
+};
+
 // Lays out one block after another.
 template <class T, class E, bool kPairValues>
 class KeyBlocks {
   using L = Accumulator<T>;
+  static constexpr bool kInBytes = std::is_same_v<E, std::uint8_t>;  // as they lie, whole vectors of them
 
  public:
   // Blocks of at most block_keys keys in tiles of tile_keys. Where the products read whole vectors (blocks) of
-  // key_width or value_width numbers, rows that are no multiple are copied and padded; so are rows of another type, and
+  // key_width or value_width numbers, rows that are no multiple are copied and padded; so are rows of another type, in
+  // bytes, and
   // with `compact` rows that do not lie one behind the other: those of one of several heads share few sets of a cache.
   KeyBlocks(const AttentionInput<T>& input, std::int64_t kv_head, std::int64_t block_keys, std::int64_t tile_keys,
             std::int64_t key_width, std::int64_t value_width, bool compact)
       : mask_(input.mask),
-        keys_(input.keys.slice_cols(kv_head * input.shape.key_dim, input.shape.key_dim)),
-        values_(input.values.slice_cols(kv_head * input.shape.value_dim, input.shape.value_dim)),
+        keys_{input.keys, kv_head, input.shape.key_dim},
+        values_{input.values, kv_head, input.shape.value_dim},
         tile_keys_(tile_keys) {
     const std::int64_t rows = round_up(block_keys, tile_keys);
     const std::int64_t key_cols = round_up(keys_.cols, key_width), value_cols = round_up(values_.cols, value_width);
     tail_ = Matrix<E>(tile_keys, key_cols);
-    if (!std::is_same_v<T, E> || key_cols != keys_.cols || (compact && keys_.cols != keys_.stride))
-      key_copy_ = Matrix<E>(rows, key_cols);
+    const auto copies = [&](const RowsOfHead<T>& rows_of, std::int64_t cols) {
+      if (kInBytes) return false;
+      return !std::is_same_v<T, E> || rows_of.all.in_bytes() || cols != rows_of.cols ||
+             (compact && cols != rows_of.stride());
+    };
+    if (copies(keys_, key_cols)) key_copy_ = Matrix<E>(rows, key_cols);
+    one_copy_ = !kPairValues && key_copy_.rows() > 0 && key_cols == value_cols && keys_.all.are(values_.all);
     if (kPairValues) {
       value_copy_ = Matrix<E>((rows + 1) / 2, 2 * value_cols);
-    } else if (!std::is_same_v<T, E> || value_cols != values_.cols || (compact && values_.cols != values_.stride)) {
+    } else if (!one_copy_ && copies(values_, value_cols)) {
       value_copy_ = Matrix<E>(rows, value_cols);
     }
     position_ = Matrix<L>(1, rows);
+    if (kInBytes) scales_ = Matrix<float>(2, rows);
   }
 
   // The block of these keys, before that of `next`; valid until the next call.
@@ -137,34 +223,57 @@ class KeyBlocks {
     block.begin = range.begin;
     block.count = range.size();
     const std::int64_t complete = block.count / tile_keys_ * tile_keys_, rest = block.count - complete;
-    const MatrixView<const T> keys = keys_.slice_rows(range), values = values_.slice_rows(range);
     if (key_copy_.rows() > 0) {
-      block.keys = copied(keys, key_copy_);
+      block.keys = copied(keys_, range, key_copy_);
     } else {
-      if constexpr (std::is_same_v<T, E>) block.keys = keys;
+      if constexpr (kInBytes) block.keys = keys_.memory(range);
+      if constexpr (std::is_same_v<T, E>) block.keys = keys_.numbers(range);
     }
     if (rest > 0) {
-      copy_rows<T, E>(keys.slice_rows({complete, block.count}), tail_.view());
+      const RowRange tail = {range.begin + complete, range.end};
+      if constexpr (kInBytes) {
+        copy_rows<E, E>(keys_.memory(tail), tail_.view());
+      } else {
+        keys_.template copy_to<E>(tail, tail_.view());
+      }
       block.tail = tail_.view();
     }
     if constexpr (kPairValues) {
-      pair_rows(values, value_copy_.view().slice_rows({0, (block.count + 1) / 2}));
+      pair_rows(values_.numbers(range), value_copy_.view().slice_rows({0, (block.count + 1) / 2}));
       block.values = value_copy_.view();
+    } else if (one_copy_) {
+      block.values = block.keys;
     } else if (value_copy_.rows() > 0) {
-      block.values = copied(values, value_copy_);
+      block.values = copied(values_, range, value_copy_);
     } else {
-      if constexpr (std::is_same_v<T, E>) block.values = values;
+      if constexpr (kInBytes) block.values = values_.memory(range);
+      if constexpr (std::is_same_v<T, E>) block.values = values_.numbers(range);
+    }
+    if constexpr (kInBytes) {
+      block.key_scales = scales(keys_, range, scales_.row(0));
+      block.value_scales = keys_.all.are(values_.all) ? block.key_scales : scales(values_, range, scales_.row(1));
     }
     block.position = positions(range);
-    block.next_keys = keys_.slice_rows(next);
-    block.next_values = values_.slice_rows(next);
+    block.next_keys = keys_.memory(next);
+    block.next_values = values_.memory(next);
     return block;
   }
 
  private:
-  static MatrixView<const E> copied(MatrixView<const T> rows, Matrix<E>& copy) {
-    const MatrixView<E> to = copy.view().slice_rows({0, rows.rows});
-    copy_rows<T, E>(rows, to);
+  static MatrixView<const E> copied(const RowsOfHead<T>& rows, RowRange range, Matrix<E>& copy) {
+    const MatrixView<E> to = copy.view().slice_rows({0, range.size()});
+    if constexpr (!kInBytes) rows.template copy_to<E>(range, to);
+    return to;
+  }
+
+  const float* scales(const RowsOfHead<T>& rows, RowRange range, float* to) {
+    const ByteRows& bytes = rows.all.bytes;
+    const float factor = scale_of_words(bytes.layout.format);
+    std::int64_t k = 0;
+#pragma GCC unroll 4
+    for (; k < range.size(); ++k) to[k] = bytes.scale(range.begin + k, rows.head);
+    std::fill(to + k, to + scales_.cols(), 0.0f);
+    for (k = 0; k < scales_.cols(); ++k) to[k] *= factor;
     return to;
   }
 
@@ -180,10 +289,12 @@ class KeyBlocks {
   }
 
   const Mask mask_;
-  MatrixView<const T> keys_, values_;
+  RowsOfHead<T> keys_, values_;
   std::int64_t tile_keys_;
+  bool one_copy_ = false;  // of rows that are keys and values
   Matrix<E> tail_, key_copy_, value_copy_;
   Matrix<L> position_;
+  Matrix<float> scales_;
 };
 
 // Keys of the block that query `query` may see: [0, limit).

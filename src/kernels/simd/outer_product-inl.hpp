@@ -54,6 +54,7 @@ struct Broadcast {
   using B = T;
   using D = hn::ScalableTag<T>;
   using V = hn::Vec<D>;
+  static constexpr bool kConverts = false;  // what it loads
   static HWY_INLINE V broadcast(const A* a) { return hn::Set(D(), *a); }
   static HWY_INLINE V load(const B* b, std::size_t v) { return hn::LoadU(D(), b + v * hn::Lanes(D())); }
   static HWY_INLINE void multiply_add(V a, V b, V& c) { c = hn::MulAdd(a, b, c); }
@@ -97,6 +98,12 @@ struct StepOfB {
   }
 };
 #if HWY_TARGET == HWY_AVX2
+template <class V>
+HWY_INLINE V held(V v) {
+  __asm__("" : "+x"(v.raw));
+  return v;
+}
+
 // Three are kept in registers, of which they take the last. g++ would read them again as operands for every row, if
 // told to tune for Zen 3: loads are the bound then, two a cycle for as many FMAs (.60 of the FMA rate, .75 so).
 template <class Op>
@@ -112,12 +119,23 @@ class StepOfB<Op, 3> {
   }
 
  private:
-  static HWY_INLINE typename Op::V held(typename Op::V v) {
-    __asm__("" : "+x"(v.raw));
-    return v;
+  typename Op::V first_, second_, third_;
+};
+// Two that are converted are so once, before the first row.
+template <class Op>
+  requires(Op::kConverts)
+class StepOfB<Op, 2> {
+ public:
+  HWY_INLINE explicit StepOfB(const typename Op::B* HWY_RESTRICT b)
+      : first_(held(Op::load(b, 0))), second_(held(Op::load(b, 1))) {}
+  template <int v>
+  HWY_INLINE typename Op::V operator()(Constant<v>) const {
+    if constexpr (v == 0) return first_;
+    if constexpr (v == 1) return second_;
   }
 
-  typename Op::V first_, second_, third_;
+ private:
+  typename Op::V first_, second_;
 };
 #endif
 

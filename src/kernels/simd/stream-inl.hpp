@@ -11,6 +11,9 @@
 
 #include <hwy/highway.h>
 
+#include <cmath>
+#include <type_traits>
+
 #include "kernels/simd/attention.hpp"
 #include "kernels/simd/stream.hpp"
 #if HWY_TARGET != HWY_SCALAR  // which has no 128-bit blocks
@@ -38,6 +41,44 @@ void stream_past(Queries&& queries, const Pass<T>& stream) {
 }
 
 #if HWY_TARGET != HWY_SCALAR
+// Whether integers times these queries cannot overflow.
+inline bool fit_integers(const Pass<float>& stream) {
+  constexpr double kLargest = 0x1p60;
+  for (std::int64_t i = 0; i < stream.rows.count; ++i) {
+    const float* query = stream.rows.query(stream.input, i);
+    for (std::int64_t c = 0; c < stream.input.shape.key_dim; ++c) {
+      if (!(std::abs(query[c] * stream.input.scale) < kLargest)) return false;
+    }
+  }
+  return true;
+}
+
+template <Precision kFormat, int kVectors, int kBlock>
+bool stream_past_bytes(const Pass<float>& stream) {
+  using Queries = FewQueries<float, FewBytes<kFormat>, kVectors, kBlock>;
+  if (!Queries::in_place(stream.input.shape)) return false;
+  stream_past(Queries(stream.input, stream.rows, stream.key_block, stream.way.sparsely, stream.slack), stream);
+  return true;
+}
+
+// Bytes as they lie; more rows share the numbers that a block is copied to. False where these are needed.
+template <Precision kFormat>
+bool stream_past_bytes(const Pass<float>& stream) {
+  if (stream.slack == kNoSlack || !stream.input.values.in_bytes() || !fit_integers(stream)) return false;
+  const std::int64_t rows = stream.rows.count;
+#if HWY_HAVE_SCALABLE || HWY_MAX_BYTES == 16
+  if (rows <= static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<float>())) / 4) {
+    return stream_past_bytes<kFormat, 1, 4>(stream);
+  }
+#else
+  constexpr int kWhole = HWY_MAX_BYTES / sizeof(float);
+  if (rows == 1) return stream_past_bytes<kFormat, 1, kWhole>(stream);
+  if (rows == 2) return stream_past_bytes<kFormat, 2, kWhole>(stream);
+  if (rows <= 4) return stream_past_bytes<kFormat, 4, kWhole>(stream);
+#endif
+  return false;
+}
+
 template <class Numbers, int kVectors, int kBlock, class T>
 void stream_past_few(const Pass<T>& stream) {
   using InPlace = FewQueries<T, Numbers, kVectors, kBlock>;
@@ -57,6 +98,13 @@ void stream_past_few(const Pass<T>& stream) {
   using L = Accumulator<T>;
   using Numbers = std::conditional_t<std::is_same_v<T, Bf16>, FewBf16, FewSingleNumbers<L>>;
   constexpr int kLargestBlock = 16 / sizeof(L);
+  if constexpr (std::is_same_v<T, float>) {
+    const StoredRows<float>& keys = stream.input.keys;
+    if (keys.in_bytes() && (keys.bytes.layout.format == Precision::int8 ? stream_past_bytes<Precision::int8>(stream)
+                                                                        : stream_past_bytes<Precision::fp8>(stream))) {
+      return;
+    }
+  }
   const std::int64_t rows = stream.rows.count, lanes = static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<L>()));
 #if HWY_HAVE_SCALABLE || HWY_MAX_BYTES == 16
   if (rows <= lanes / kLargestBlock) return stream_past_few<Numbers, 1, kLargestBlock>(stream);

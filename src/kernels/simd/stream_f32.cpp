@@ -12,6 +12,10 @@
 KNOWSCALE_BEFORE_NAMESPACE();
 namespace knowscale::simd::HWY_NAMESPACE {
 
+#if HWY_TARGET != HWY_SCALAR
+extern template void stream_past_few(const Pass<float>& stream);  // few_f32.cpp
+#endif
+
 void run_f32(const Pass<float>& stream) { choose(stream); }
 
 }  // namespace knowscale::simd::HWY_NAMESPACE

@@ -24,7 +24,9 @@ Tiles choose_tiles(const AttentionInput<T>& input, const Way& way) {
   // No more than there are: memory is taken for a whole block.
   const TileSizes forced = {std::min(input.tiles.queries, std::max<std::int64_t>(rows, 1)),
                             std::min(input.tiles.keys, std::max<std::int64_t>(input.keys.rows, 1))};
-  return choose_tiles(input.shape, rows, sizeof(T), sizeof(Accumulator<T>), way, forced);
+  // Bytes are copied to numbers for more than a few rows.
+  const bool as_bytes = input.keys.in_bytes() && rows <= 4;
+  return choose_tiles(input.shape, rows, as_bytes ? 1 : sizeof(T), sizeof(Accumulator<T>), way, forced);
 }
 
 // What one thread takes at most with these.

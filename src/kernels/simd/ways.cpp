@@ -54,16 +54,20 @@ std::size_t class_of_rows(std::int64_t rows) {
 // ahead must not push out what is in use (1 query: .88 of the read rate with blocks of 8 KiB, .75 with 32 KiB; 16
 // queries: .61 of the FMA rate with 8 KiB, .77 with 32 KiB). On a Zen 4 4 queries are at .84 of the read rate with
 // blocks of 8 KiB, at .80 with 16 KiB, .75 with 32 KiB, and 16 queries at .82, .87, .89 of the FMA rate. One that asks
-// sparsely has nothing ahead in the first level (.97 of the read rate with 32 KiB; with 8 KiB .89).
+// sparsely has nothing ahead in the first level (.97 of the read rate with 32 KiB; with 8 KiB .89). Bytes are a quarter
+// of the lines for as many instructions: asking for each of them costs more than it brings (Zen 3, 1 query of int8:
+// 2.1 times the speed of f32, sparsely 2.7).
 const Ways& ways_of_hardware() {
   static const Ways ways = [] {
     const CacheSizes& caches = cache_sizes();
     const bool wide = wide_beside_a_small_cache();
     Ways made;
-    for (auto& of_precision : made.all) {
+    for (const Precision precision : kPrecisions) {
+      auto& of_precision = made.all[static_cast<std::size_t>(precision)];
       for (std::size_t i = 0; i < kMany; ++i) {
         const bool hidden_behind_reading = kRowCounts[i].most <= 4;
         of_precision[i] = {wide, wide, hidden_behind_reading && !(wide && i == 0) ? 8 << 10 : 32 << 10, caches.l2 / 2};
+        if (hidden_behind_reading && in_bytes(precision)) of_precision[i] = {true, wide, 16 << 10, caches.l2 / 2};
       }
       of_precision[kMany] = {wide, wide, caches.l1 * 2 / 3, caches.l2 / 2};
     }

@@ -96,6 +96,23 @@ struct StoreWeights {
   }
 };
 
+#if HWY_TARGET != HWY_SCALAR
+// The same, each weight times a factor of its key.
+template <class L, int kVectors, class Layout>
+struct StoreScaledWeights {
+  using D = hn::ScalableTag<L>;
+  static constexpr int kRows = 1;
+  L* weights;
+  const L* factors;  // by key of the block
+  template <class V>
+  HWY_INLINE void operator()(std::int64_t row, int v, V& sum, V w) const {
+    const V scaled = hn::Mul(w, Layout::per_key(factors + row * Layout::kKeysARow));
+    hn::StoreU(scaled, D(), weights + (row * kVectors + v) * static_cast<std::int64_t>(hn::Lanes(D())));
+    sum = hn::Add(sum, w);
+  }
+};
+#endif
+
 // Writes the scores of a tile.
 template <class L, int kVectors>
 struct StoreScores {

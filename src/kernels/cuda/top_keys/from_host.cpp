@@ -26,7 +26,7 @@ AttentionInput<T> place_all(RankDevice& device, Workspace& workspace, const Atte
   AttentionInput<T> placed = input;
   placed.shape.key_dim = keys.width;
   placed.queries = {queries.data, input.queries.rows, layout.stride(), queries.stride};
-  placed.keys = {keys.data, input.keys.rows, shape.kv_heads * keys.width, keys.stride};
+  placed.keys = MatrixView<const T>{keys.data, input.keys.rows, shape.kv_heads * keys.width, keys.stride};
   placed.values = {};
   return placed;
 }
