@@ -59,6 +59,7 @@ const std::vector<Axes::Rule>& Axes::rules() {
        &Axes::take_kernel},
       {"reduction", attends, &Axes::take_reduction},
       {"precision", nullptr, &Axes::take_precision},
+      {"exact", [](const Axes& a) { return in_bytes(a.case_.precision); }, &Axes::take_exact},
       {"overlap", attends},
       {"query_tile", [](const Axes& a) { return a.reduction_ != nullptr && a.reduction_->heeds.tiled; }},
       {"chunk", [](const Axes& a) { return a.reduction_ != nullptr && a.reduction_->heeds.chunked; }},
@@ -274,6 +275,22 @@ void Axes::take_precision() {
   if (case_.precision == Precision::f16 && case_.knowledge == "large_scores")
     refuse("knowledge large_scores has numbers beyond 65504, which f16 does not hold: use bf16 or f32");
   if (kernel_ != nullptr) require_precision("kernel", kernel_->name, *kernel_);
+}
+
+void Axes::take_exact() {
+  if (!case_.exact) return;
+  const Structure& structure = model_->structure;
+  if (case_.precision != Precision::int8)
+    refuse(fmt::format("exact = true with precision = \"{}\", whose steps are too wide to screen keys by: use int8",
+                       name_of(case_.precision)));
+  if (!structure.sees_knowledge() || structure.projected) {
+    refuse(
+        fmt::format("exact = true, but model \"{}\" does not ask the knowledge as it is stored: use knowledge, joint "
+                    "or equivariant, or exact = false",
+                    model_->name));
+  }
+  if (!kernel_->screens)
+    refuse(fmt::format("exact = true with kernel \"{}\", which reads all keys: use simd", kernel_->name));
 }
 
 void Axes::take_node_size() {

@@ -50,6 +50,7 @@ class Axes {
   void take_kernel();
   void take_reduction();
   void take_precision();
+  void take_exact();
   void take_node_size();
   void take_transport();
   void take_m();

@@ -124,7 +124,13 @@ std::vector<CaseKey> make_keys() {
   add(name(
       {"reduction", Role::exchange, "reduction over ranks", packed}, [](auto& c) -> auto& { return c.reduction; }));
   add(choice(
-      {"precision", Role::model, "number format", "f32"}, kPrecisions, [](auto& c) -> auto& { return c.precision; }));
+      {"precision", Role::model, "number format; int8 and fp8: of the knowledge, beside f32", "f32"}, kPrecisions,
+      [](auto& c) -> auto& { return c.precision; }));
+  add(used_where(flag(
+                     {"exact", Role::model,
+                      "with knowledge in int8: keys that matter are read in f32, for the result of f32: yes or no", no},
+                     [](auto& c) -> auto& { return c.exact; }),
+                 [](const Case& c) { return in_bytes(c.precision); }));
   add(choice(
       {"placement", Role::exchange, "where results lie: natural (as the reduction leaves them), replicated or sharded",
        "natural"},

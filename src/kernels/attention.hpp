@@ -3,6 +3,7 @@
 // (kernels/partial.hpp).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <span>
 
@@ -13,6 +14,22 @@
 namespace knowscale {
 
 class Threads;
+
+// Keys that kernels have screened, and those of them that they have read as numbers, too.
+struct ScreenCount {
+  std::atomic<std::int64_t> screened = 0, read = 0;
+};
+
+// The same keys in int8, by whose scores a kernel may tell that most keys of a few queries do not matter: such that
+// weigh less than 2^-24 of the leading one all together. Kernels that do not screen read all keys.
+struct Screen {
+  ByteRows keys;
+  std::int64_t of_keys = 0;      // of all ranks, under the softmax
+  ScreenCount* count = nullptr;  // of the rank; none: there is nothing to screen by
+
+  explicit operator bool() const { return count != nullptr; }
+  Screen slice_rows(RowRange range) const { return {{keys.layout, keys.records.slice_rows(range)}, of_keys, count}; }
+};
 
 // How the columns of queries, keys and values divide into heads. Query head h attends with key/value head
 // h / (heads / kv_heads) (grouped-query attention: Ainslie et al., 2023).
@@ -63,6 +80,7 @@ struct AttentionInput {
   double scale = 1;
   Mask mask = {};
   TileSizes tiles = {};
+  Screen screen = {};
   // The same bits on every machine of a kind: kernels choose nothing by what was measured on this one.
   bool same_bits = false;
 };

@@ -15,22 +15,23 @@ std::span<const RateLimit> fma_rates(Precision precision) {
   return precision == Precision::f64 ? f64 : precision == Precision::bf16 ? bf16 : f32;
 }
 
-Kernel of_the_host(std::string_view name, Method method, bool tiled, const ByPrecision<ComputeState>& compute,
+Kernel of_the_host(std::string_view name, Method method, const ByPrecision<ComputeState>& compute,
                    std::int64_t (*scratch_bytes)(Precision, const HeadShape&, int)) {
   return {.name = name,
           .method = method,
-          .tiled = tiled,
+          .tiled = method != Method::plain,
           .compute = compute,
           .scratch_bytes = scratch_bytes,
           .limits = fma_rates,
-          .reads_bytes = true};
+          .reads_bytes = true,
+          .screens = method == Method::fused};
 }
 
 std::span<const Kernel> kernels_of_the_host() {
   static const Kernel table[] = {
-      of_the_host("reference", Method::plain, false, reference::compute, reference::scratch_bytes),
-      of_the_host("blas", Method::products, true, blas::compute, blas::scratch_bytes),
-      of_the_host("simd", Method::fused, true, simd::compute, simd::scratch_bytes),
+      of_the_host("reference", Method::plain, reference::compute, reference::scratch_bytes),
+      of_the_host("blas", Method::products, blas::compute, blas::scratch_bytes),
+      of_the_host("simd", Method::fused, simd::compute, simd::scratch_bytes),
   };
   return table;
 }

@@ -52,6 +52,7 @@ struct Kernel {
   std::int64_t widest_head = 0;                              // columns that a head may have; 0: any number
   const Engine& (*engine)() = host_engine;                   // where it runs (kernels/engine.hpp)
   bool reads_bytes = false;                                  // keys and values in 8 bits, beside queries of f32
+  bool screens = false;                                      // keys of few queries by their bytes, where it has them
 
   // On that of this rank, which has to be chosen first.
   bool on_device() const;

@@ -12,6 +12,7 @@ struct KeySource {
   StoredRows<T> keys;    // m x (kv_heads key_dim), m may be 0
   StoredRows<T> values;  // m x (kv_heads value_dim)
   Mask mask = {};        // its first_query counts from that of the queries
+  Screen screen = {};
 };
 
 // The attention of `queries` to the keys of one source.
@@ -21,6 +22,7 @@ AttentionInput<T> attention_to(const KeySource<T>& source, const AttentionInput<
   input.keys = source.keys;
   input.values = source.values;
   input.mask = source.mask;
+  input.screen = source.screen;
   input.mask.first_query += queries.mask.first_query;
   return input;
 }

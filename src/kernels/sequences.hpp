@@ -39,6 +39,7 @@ AttentionInput<T> part_of(const AttentionInput<T>& input, const OneSequence& par
   one.queries = input.queries.slice_rows(part.queries);
   one.keys = input.keys.slice_rows(part.keys);
   one.values = input.values.slice_rows(part.keys);
+  one.screen = {};
   one.mask.sequences = {};
   one.mask.first_query += part.queries.begin;
   one.mask.first_key += part.keys.begin;

@@ -34,11 +34,13 @@ class AttentionModel : public PreparedModel<T> {
   // The knowledge, or rows made of it, under a softmax.
   template <class N>
   ShardedKeys<N> knowledge_keys(const StoredRows<N>& keys, const StoredRows<N>& values) const {
-    return {{keys, values, {}}, shard_ranges(problem_.c.m, problem_.comm.size(), problem_.c.shard_granule())};
+    return {{keys, values, {}, {}}, shard_ranges(problem_.c.m, problem_.comm.size(), problem_.c.shard_granule())};
   }
   // The knowledge as it is stored.
   ShardedKeys<T> stored_knowledge() const {
-    return knowledge_keys(problem_.knowledge.stored_keys(), problem_.knowledge.stored_values());
+    ShardedKeys<T> all = knowledge_keys(problem_.knowledge.stored_keys(), problem_.knowledge.stored_values());
+    all.own.screen = problem_.knowledge.screen(problem_.c.m);
+    return all;
   }
   // This rank's own tokens, or rows made of them.
   template <class N>
@@ -47,7 +49,7 @@ class AttentionModel : public PreparedModel<T> {
     mask.causal = problem_.c.causal;
     mask.first_key = tokens_.own().begin;
     if (sequences_.size() > 1) mask.sequences = sequences_;
-    return {{keys, values, mask},
+    return {{keys, values, mask, {}},
             shard_ranges(problem_.queries.rows, problem_.comm.size(), problem_.c.shard_granule())};
   }
 

@@ -14,7 +14,7 @@ std::int64_t computed_bytes(const Case& c) { return std::max<std::int64_t>(store
 
 // Of a knowledge vector.
 std::int64_t vector_bytes(const Case& c) {
-  return in_bytes(c.precision) ? byte_layout(c).record_bytes() : c.knowledge_dim() * stored_bytes(c);
+  return c.keeps_bytes() ? byte_layout(c).record_bytes() : c.knowledge_dim() * stored_bytes(c);
 }
 
 double tokens_of(const Case& c) { return static_cast<double>(c.tokens()); }
@@ -34,7 +34,9 @@ double flops_of(const Case& c, const Structure& structure) {
   const auto d_h = static_cast<double>(c.head_dim()), kv_width = static_cast<double>(c.kv_heads) * d_h;
   double flops = 0;
   for (const Softmax& softmax : structure.all()) {
-    flops += 4 * d * ((softmax.sequence ? token_pairs(c) : 0) + (softmax.knowledge ? tokens * m : 0));
+    // At the least: keys that are screened out have no values.
+    const double a_key = c.exact && !structure.projected ? 2 : 4;
+    flops += d * ((softmax.sequence ? 4 * token_pairs(c) : 0) + (softmax.knowledge ? a_key * tokens * m : 0));
   }
   if (structure.moments > 0) {
     const double general = 2 * m * kv_width * d_h, symmetric = m * kv_width * (d_h + 1);
@@ -97,7 +99,7 @@ std::vector<ReductionShape> reduction_shapes(const Case& c, const Structure& str
     if (softmax.sequence) shape.keys.push_back({c.tokens(), softmax.separate_values});
     if (softmax.knowledge) {
       KeysShape knowledge = {c.m, structure.projected || c.has_separate_values()};
-      if (in_bytes(c.precision) && !structure.projected) {
+      if (c.keeps_bytes() && !structure.projected) {
         knowledge.number_bytes = 1;
         knowledge.head_bytes = byte_layout(c).record_bytes() / c.kv_heads - c.head_dim();
       }
@@ -136,14 +138,19 @@ Cost cost_of(const Case& c, const Structure& structure, const Backend& backend) 
   const double shard_rows = static_cast<double>(shard_range(c.m, c.ranks, c.shard_granule(), 0).size());
   const ReductionCost exchange = exchange_of(c, structure, backend.reduction);
   Cost cost;
+  double in_f32 = 0;  // bytes of knowledge that lie beside those that are read
   cost.flops = flops_of(c, structure);
   cost.bytes_sent = exchange.sent.bytes;
   cost.messages = exchange.sent.messages;
   if (structure.reads_knowledge()) {
     const double sets = c.has_separate_values() ? 2 : 1;
     cost.bytes_read = sets * shard_rows * static_cast<double>(vector_bytes(c));
+    if (c.exact && !structure.projected) {  // at the least
+      in_f32 = cost.bytes_read;
+      cost.bytes_read = shard_rows * static_cast<double>(byte_layout(c).record_bytes());
+    }
   }
-  cost.state_bytes = made_bytes(c, structure, shard_rows);
+  cost.state_bytes = made_bytes(c, structure, shard_rows) + in_f32;
   if (structure.attends()) {
     const double slots = c.options.overlap ? 2 : 1;
     cost.state_bytes += structure.softmax_count * slots * exchange.buffers;

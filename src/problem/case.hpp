@@ -40,6 +40,7 @@ struct Case {
   std::string kernel = "simd";
   std::string reduction = "packed";
   Precision precision = Precision::f32;
+  bool exact = false;      // with knowledge in int8: keys that matter are read in f32, for the result of f32
   std::int64_t n = 512;    // tokens of a sequence at most
   std::int64_t m = 65536;  // knowledge vectors of the whole set
   std::int64_t d = 64;     // width of a query
@@ -66,6 +67,8 @@ struct Case {
 
   // Of the keys that the model reads; of those that stand for both, or of no knowledge, there are none.
   bool has_separate_values() const { return m > 0 && separate_values; }
+  // Whether the knowledge is bytes alone.
+  bool keeps_bytes() const { return in_bytes(precision) && !exact; }
   // A model without heads sees vectors of width d.
   std::int64_t head_dim() const { return heads == 0 ? d : d / heads; }
   // Shards end at multiples of so many knowledge vectors.

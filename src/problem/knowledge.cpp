@@ -87,7 +87,7 @@ KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm, const 
   shard.rows = shard_range(c.m, comm.size(), c.shard_granule(), comm.rank());
   const bool values = is_generator(c.knowledge) || c.has_separate_values();
   if constexpr (std::is_same_v<T, float>) {
-    if (in_bytes(c.precision) && c.m > 0) {
+    if (c.keeps_bytes() && c.m > 0) {
       shard.key_bytes = load_bytes(c, kKeys, shard.rows, comm, threads);
       if (values) shard.value_bytes = load_bytes(c, kValues, shard.rows, comm, threads);
       shard.keys = Matrix<T>(0, c.knowledge_dim());
@@ -101,6 +101,9 @@ KnowledgeShard<T> load_knowledge(const Case& c, const Communicator& comm, const 
   }
   shard.keys = load_rows<T>(c, kKeys, shard.rows, comm, threads);
   if (values) shard.separate_values = load_rows<T>(c, kValues, shard.rows, comm, threads);
+  if constexpr (std::is_same_v<T, float>) {
+    if (c.exact) comm.together([&] { shard = quantised(c, std::move(shard), threads); });
+  }
   return shard;
 }
 
@@ -111,12 +114,16 @@ ByteLayout byte_layout(const Case& c) {
 
 KnowledgeShard<float> quantised(const Case& c, KnowledgeShard<float> shard, const Threads& threads) {
   const auto in_8_bits = [&](Matrix<float>& numbers) {
-    ByteMatrix bytes(byte_layout(c), Matrix<std::uint8_t>(numbers.rows(), byte_layout(c).record_bytes()));
+    ByteMatrix bytes(byte_layout(c), placed<std::uint8_t>(numbers.rows(), byte_layout(c).record_bytes(), threads));
     quantise_rows(numbers.view(), 0, bytes, threads);
-    numbers = Matrix<float>(0, numbers.cols());
+    if (!c.exact) numbers = Matrix<float>(0, numbers.cols());
     return bytes;
   };
   shard.key_bytes = in_8_bits(shard.keys);
+  if (c.exact) {
+    shard.screened = std::make_unique<ScreenCount>();
+    return shard;
+  }
   if (shard.has_separate_values()) shard.value_bytes = in_8_bits(shard.separate_values);
   return shard;
 }

@@ -51,6 +51,13 @@ Traffic count_once(const Communicator& comm, PreparedModel<T>& prepared) {
   return {sent[0], sent[1]};
 }
 
+// Of the keys that all ranks screened, the share that mattered; all where none could be screened. Collective.
+double share_read(const Communicator& comm, const ScreenCount& count) {
+  std::int64_t keys[] = {count.screened, count.read};
+  comm.allreduce(std::span<std::int64_t>(keys), Combine::sum);
+  return keys[0] == 0 ? 1 : static_cast<double>(keys[1]) / static_cast<double>(keys[0]);
+}
+
 std::string reason_of(const CaseResult& result) {
   if (!result.verification.untold.empty()) return result.verification.untold;
   if (!result.verification.passed()) {
@@ -114,8 +121,9 @@ double kept_bytes(const Case& c) {
 double oracle_bytes(const Case& c, const Structure& structure) {
   const double numbers = static_cast<double>(c.tokens()) * static_cast<double>(c.d);
   const double widened = structure.sees_sequence() ? 4 : c.sequence == Placement::sharded ? 2 : 0;
-  const double shard = 2 * static_cast<double>(row_range(c.m, c.ranks, 0).size()) * static_cast<double>(c.knowledge_dim());
-  return 2 * sizeof(double) * numbers * widened + (in_bytes(c.precision) ? 3 * sizeof(float) * shard : 0);
+  const double shard =
+      2 * static_cast<double>(row_range(c.m, c.ranks, 0).size()) * static_cast<double>(c.knowledge_dim());
+  return 2 * sizeof(double) * numbers * widened + (c.keeps_bytes() ? 3 * sizeof(float) * shard : 0);
 }
 
 template <class T>
@@ -196,6 +204,7 @@ CaseResult run_case_of(const Case& c, const CaseContext& context, const Communic
   result.interrupted = result.measurement.interrupted;
   if (result.interrupted) return result;
   if (context.count_messages) result.counted = count_once(comm, *prepared);
+  if (knowledge.screened != nullptr) result.keys_read = share_read(comm, *knowledge.screened);
   result.ranks = gather_ranks(comm, knowledge.rows.size(), on_device ? context.device : nullptr);
   const Output<Accumulator<T>> output = prepared->output();
   const KnownKnowledge<T> known(problem);

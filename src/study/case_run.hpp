@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,7 +58,8 @@ struct CaseResult {
   Cost cost;
   Bound bound;
   Verification verification;
-  Quantisation quantisation;  // NaN where the knowledge is not in 8 bits
+  Quantisation quantisation;                                    // NaN where the knowledge is not in 8 bits
+  double keys_read = std::numeric_limits<double>::quiet_NaN();  // share of the keys that an exact case screened
   std::vector<SymmetryCheck> symmetries;  // where the case asks for them, of small_for_symmetries()
   std::vector<Attended> attended;         // where it asks for top_k
   std::vector<RankInfo> ranks;

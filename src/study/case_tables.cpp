@@ -73,6 +73,16 @@ void add_rating(std::vector<Column>& columns, const CaseResult& result) {
   columns.push_back(real("fraction_of_bound", "1", "time at that ceiling over the median time", result.bound.fraction));
   columns.push_back(real("error", "1", "relative error against the oracle", result.verification.error));
   columns.push_back(real("error_bound", "1", "bound that the error is held against", result.verification.bound));
+  columns.push_back(real("quantisation_error", "1",
+                         "the error against knowledge in f32; NaN: the knowledge is not in 8 bits alone",
+                         result.quantisation.error));
+  columns.push_back(real("quantisation_bound", "1",
+                         "bound of it by the scales of the bytes; NaN too where knowledge enters through moments",
+                         result.quantisation.bound));
+  columns.push_back(
+      real("keys_read", "1",
+           "of keys whose bytes were scored, the share that was read in f32 too; NaN: the case is not exact",
+           result.keys_read));
   columns.push_back(integer("valid", "1: verified and not above a ceiling", result.valid ? 1 : 0));
   columns.push_back(text("reason", "why it is not valid", result.reason));
 }
@@ -209,11 +219,7 @@ std::vector<Table> case_tables(const Case& c, const CaseResult& result, std::int
       "verify",
       {integer("case", "number of the case", c.number), text("check", "what was compared", result.verification.check),
        real("error", "1", "relative error", result.verification.error),
-       real("bound", "1", "bound of the error", result.verification.bound),
-       real("quantisation_error", "1", "the same against knowledge in f32; NaN: the knowledge is not in 8 bits",
-            result.quantisation.error),
-       real("quantisation_bound", "1", "bound of it by the scales; NaN too where knowledge enters through moments",
-            result.quantisation.bound)}};
+       real("bound", "1", "bound of the error", result.verification.bound)}};
   return {cases,  samples_table(c, result, launch),   ranks_table(c, result, launch),
           verify, symmetry_table(result.ran, result), attended_table(result.ran, result)};
 }

@@ -32,6 +32,8 @@ struct Size {
 
 // Fewer keys, queries, or query heads than ranks; grouped heads; odd widths; more than one key block.
 constexpr Size kSizes[] = {{5, 37, 12, 1, 1, 1}, {3, 2, 8, 2, 2, 1}, {1, 1, 1, 1, 1, 1}, {7, 600, 30, 6, 2, 2}};
+// Of few queries, whose bytes are read as they are, and whose keys are screened where the case is exact.
+constexpr Size kSizeOfBytes = {2, 700, 64, 2, 2, 1};
 constexpr Size kSymmetrySizes[] = {{6, 40, 12, 1, 1, 1}, {4, 33, 24, 4, 2, 2}};
 
 // Counts and prints; on the root alone.
@@ -127,7 +129,10 @@ void make_unequal(Case& c) {
 
 std::string label(const Case& c) {
   return fmt::format("{:<12}{:<10} {:<15} {:<10} {:<4} {:>3} ranks", c.model, c.kernel, c.reduction,
-                     c.options.overlap ? "overlapped" : "", name_of(c.precision), c.ranks);
+                     c.options.overlap ? "overlapped"
+                     : c.exact         ? "exact"
+                                       : "",
+                     name_of(c.precision), c.ranks);
 }
 
 // The most telling of the checks that a line of the console stands for.
@@ -150,6 +155,7 @@ struct Way {
   ReductionOptions options;
   Placement sequence = Placement::replicated;
   std::string_view kernel = kUnused;
+  bool exact = false;
 };
 
 // One model, kernel and reduction on all sizes; the model `knowledge` on all generators, the others on one a size.
@@ -162,12 +168,14 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, Prec
   LstmOracle lstm_oracle;
   Worst worst;
   Case c;
-  for (std::size_t size = 0; size < std::size(kSizes); ++size) {
+  std::vector<Size> sizes(std::begin(kSizes), std::end(kSizes));
+  if (in_bytes(precision)) sizes.push_back(kSizeOfBytes);
+  for (std::size_t size = 0; size < sizes.size(); ++size) {
     for (std::size_t generator = 0; generator < generators.size(); ++generator) {
       const bool plain = model.structure.sees_knowledge() && !model.structure.sees_sequence();
       if (!plain && generator != size % generators.size()) continue;
       if (precision == Precision::f16 && generators[generator] == "large_scores") continue;  // beyond 65504
-      c = case_for(model, options, comm, kSizes[size], precision);
+      c = case_for(model, options, comm, sizes[size], precision);
       c.knowledge = model.structure.reads_knowledge() ? generators[generator] : std::string(kUnused);
       if (backend.kernel != nullptr) {
         c.kernel = backend.kernel->name;
@@ -179,6 +187,7 @@ void verify_outputs(const VerifyOptions& options, const Communicator& comm, Prec
       if (c.batch > 1) make_unequal(c);
       if (way.sequence == Placement::sharded && c.tokens() >= c.ranks) c.sequence = Placement::sharded;
       c.causal = model.structure.sees_sequence() && size % 2 == 0;
+      c.exact = way.exact;
       const KnowledgeShard<T> knowledge = load_knowledge<T>(c, comm, threads);
       const Matrix<T> queries = load_queries<T>(c, comm);
       const Problem<T> problem = {c, knowledge, queries.view(), comm, threads};
@@ -262,8 +271,8 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Pr
         if (on_device ? !model.structure.recurrent || device_count() == 0 : !options.kernels.empty()) continue;
         if (on_device && !is_among(options.kernels, kernel)) continue;
         verify_outputs<T>(options, comm, precision, model, {}, {.options = {}, .kernel = kernel}, tally);
-        verify_outputs<T>(options, comm, precision, model, {}, {{.placement = Placement::replicated}, Placement::sharded, kernel},
-                          tally);
+        verify_outputs<T>(options, comm, precision, model, {},
+                          {{.placement = Placement::replicated}, Placement::sharded, kernel}, tally);
       }
       continue;
     }
@@ -272,7 +281,12 @@ void verify_precision(const VerifyOptions& options, const Communicator& comm, Pr
         const Backend backend = {&kernel, &reduction};
         verify_outputs<T>(options, comm, precision, model, backend, {{.chunk = 64}}, tally);
         if (kernel.on_device() && reduction.heeds.on_device && mpi_is_cuda_aware()) {
-          verify_outputs<T>(options, comm, precision, model, backend, {{.transport = Transport::cuda_aware_forced}}, tally);
+          verify_outputs<T>(options, comm, precision, model, backend, {{.transport = Transport::cuda_aware_forced}},
+                            tally);
+        }
+        if (precision == Precision::int8 && kernel.screens && model.structure.sees_knowledge() &&
+            !model.structure.projected) {
+          verify_outputs<T>(options, comm, precision, model, backend, {.options = {.chunk = 64}, .exact = true}, tally);
         }
         // Beside compute, in tiles where it has them, where the result is not left, of a sharded sequence.
         const bool sharded = reduction.natural == Placement::sharded;

@@ -49,8 +49,10 @@ std::vector<std::int64_t> sample_rows(const Case& c) {
 
 CaseRounding rounding_of(const Case& c, const Roundings& roundings, double chain) {
   const double u = unit_roundoff(c.precision), width = static_cast<double>(c.head_dim());
+  // What keys that were screened out weigh, all together u of the leading one.
+  const double screened = c.exact ? u / static_cast<double>(c.m) : 0;
   return {u * (std::sqrt(width) + 4 + chain) + 2 * roundings.factors,
-          std::max(least_weight(c.precision), roundings.least_weight), least_magnitude(c.precision), u};
+          std::max({least_weight(c.precision), roundings.least_weight, screened}), least_magnitude(c.precision), u};
 }
 
 template <class T>

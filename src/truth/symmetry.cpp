@@ -38,6 +38,7 @@ Instance<T> load_instance(const Case& c, const Communicator& comm) {
   whole.ranks = 1;
   whole.sequence = Placement::replicated;
   whole.precision = unscaled(c.precision);  // quantised when they have been moved
+  whole.exact = false;
   const KnowledgeShard<T> all = load_knowledge<T>(whole, alone);
   Instance<T> instance;
   instance.keys = c.m == 0 ? Matrix<T>() : copy(all.keys);
@@ -344,7 +345,7 @@ class Checker {
       std::vector<Matrix<double>> matrices;
       for (std::int64_t g = 0; g < blocks; ++g) {
         matrices.push_back(exact_rotations() ? signed_permutation(size, c_.seed, draw + 4 * g)
-                                           : haar(size, c_.seed, draw + 4 * g));
+                                             : haar(size, c_.seed, draw + 4 * g));
       }
       // Columns of that width fall into these blocks.
       const auto for_width = [&](std::int64_t width) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -154,6 +155,113 @@ TEST(Bytes, AreReadInEveryWay) {
       }
     }
   }
+}
+
+// Keys of f32 with their bytes beside them.
+struct Screened {
+  HeadShape shape;
+  Matrix<float> queries, keys, values;
+  ByteMatrix bytes;
+  ScreenCount count;
+
+  // Scores of the keys, of their own spread, and values that those who matter least have the largest of.
+  template <class Score>
+  Screened(std::int64_t n, std::int64_t m, HeadShape heads, const Score& score)
+      : shape(heads),
+        queries(n, heads.heads * heads.key_dim),
+        keys(m, heads.kv_heads * heads.key_dim),
+        values(m, heads.kv_heads * heads.value_dim) {
+    std::vector<double> row(static_cast<std::size_t>(std::max({queries.cols(), keys.cols(), values.cols()})));
+    const auto fill = [&](Matrix<float>& matrix, Draw draw) {
+      for (std::int64_t i = 0; i < matrix.rows(); ++i) {
+        fill_normal(9, draw, i, row);
+        std::copy_n(row.begin(), matrix.cols(), matrix.row(i));
+      }
+    };
+    fill(queries, Draw::queries);
+    fill(keys, Draw::keys);
+    fill(values, Draw::values);
+    for (std::int64_t i = 0; i < n; ++i) {
+      for (std::int64_t h = 0; h < heads.heads; ++h) queries(i, h * heads.key_dim) = 1;
+    }
+    for (std::int64_t k = 0; k < m; ++k) {
+      for (std::int64_t g = 0; g < heads.kv_heads; ++g) keys(k, g * heads.key_dim) = static_cast<float>(score(k));
+    }
+    const ByteLayout layout = {Precision::int8, heads.kv_heads, heads.key_dim};
+    bytes = ByteMatrix(layout, Matrix<std::uint8_t>(m, layout.record_bytes()));
+    for (std::int64_t k = 0; k < m; ++k) bytes.set_row(k, keys.row(k));
+  }
+
+  AttentionInput<float> input(bool own_values) {
+    AttentionInput<float> all = {queries.view(), keys.view(), own_values ? keys.view() : values.view(), shape, 0.5};
+    all.screen = {bytes.view(), keys.rows(), &count};
+    return all;
+  }
+  double share() const { return static_cast<double>(count.read) / static_cast<double>(count.screened); }
+};
+
+template <class Score>
+double expect_exact(std::int64_t n, std::int64_t m, const HeadShape& shape, const Score& score, int threads) {
+  double share = 0;
+  for (const bool own_values : {false, true}) {
+    Screened in(n, m, shape, score);
+    AttentionInput<float> plain = in.input(own_values);
+    plain.screen = {};
+    const Matrix<float> expected = run(kernel_by_name("reference"), plain, 1);
+    expect_like(expected, run(kernel_by_name("simd"), in.input(own_values), threads), "screened");
+    if (in.count.screened > 0) {
+      EXPECT_EQ(in.count.screened, m * shape.kv_heads);
+    }
+    share = in.share();
+  }
+  return share;
+}
+
+TEST(Screened, IsExactAndReadsWhatMatters) {
+  const HeadShape one = {1, 1, 64, 64}, grouped = {4, 2, 64, 64};
+  for_every_target([&](std::int64_t target) {
+    const bool screens = target != HWY_SCALAR;
+    for (const std::int64_t n : {1, 2, 3, 4}) {
+      // One key in a hundred stands out: the others weigh e^-60.
+      const auto sharp = [](std::int64_t k) { return k % 100 == 7 ? 120.0 : 0.0; };
+      const double share = expect_exact(n, 5000, one, sharp, 1);
+      if (screens && n == 1) {
+        EXPECT_LT(share, 0.05);
+        EXPECT_GE(share, 0.01);
+      }
+      // Nothing does; scores that rise all the time, and fall; fewer keys than a block.
+      const double flat = expect_exact(
+          n, 5000, one, [](std::int64_t) { return 0.0; }, 1);
+      if (screens && n == 1) {
+        EXPECT_GT(flat, 0.9);
+      }
+      expect_exact(
+          n, 3000, one, [](std::int64_t k) { return 0.05 * static_cast<double>(k); }, 2);
+      expect_exact(
+          n, 3000, one, [](std::int64_t k) { return -0.05 * static_cast<double>(k); }, 1);
+      expect_exact(n, 3, one, sharp, 1);
+      expect_exact(
+          n, 261, one, [](std::int64_t k) { return k == 260 ? 90.0 : 0.0; }, 1);
+      if (n <= 2) expect_exact(n, 2000, grouped, sharp, 3);
+    }
+  });
+}
+
+// A key whose bytes say that it does not matter by less than they round must be read: scores a step apart.
+TEST(Screened, KeysAreKeptThatRoundingMayHaveLowered) {
+  for (const double gap : {10.0, 20.0, 25.0, 28.0, 30.0, 33.0}) {
+    const auto close = [&](std::int64_t k) {
+      return k == 0 ? 100.0 : 100.0 - gap / 0.5 * std::log(2.0) * (1 + 1e-3 * static_cast<double>(k % 7));
+    };
+    expect_exact(1, 4000, {1, 1, 64, 64}, close, 1);
+  }
+}
+
+TEST(Screened, NaNInAQueryStaysInItsRow) {
+  Screened in(3, 700, {1, 1, 64, 64}, [](std::int64_t k) { return k == 5 ? 90.0 : 0.0; });
+  in.queries(1, 3) = std::numeric_limits<float>::quiet_NaN();
+  const Matrix<float> out = run(kernel_by_name("simd"), in.input(false), 1);
+  for (std::int64_t i = 0; i < 3; ++i) EXPECT_EQ(std::isnan(out(i, 0)), i == 1);
 }
 
 TEST(Bytes, AKernelThatDoesNotReadThemRefuses) {

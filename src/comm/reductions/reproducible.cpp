@@ -79,6 +79,7 @@ class Reproducible : public StateMerge<T> {
     part.keys = all.own.keys.slice_rows(keys);
     part.values = all.own.values.slice_rows(keys);
     part.mask.first_key += keys.begin;
+    part.screen = all.own.screen.slice_rows(keys);
     if (!part.mask.visible.empty()) {
       part.mask.visible =
           part.mask.visible.subspan(static_cast<std::size_t>(keys.begin), static_cast<std::size_t>(keys.size()));

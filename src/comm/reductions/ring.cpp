@@ -100,6 +100,7 @@ class Ring : public OwnQueries<T> {
       visitor.values = places_[i].values_travel ? buffer.values.first(here.end) : visitor.keys;
       visitor.mask.first_key += visiting.begin - home.begin;
       visitor.mask.visible = {};
+      visitor.screen = {};  // does not travel
       if (places_[i].masks_travel)
         visitor.mask.visible = buffer.visible.span().first(static_cast<std::size_t>(here.end));
     }

@@ -24,6 +24,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 
 #include "kernels/simd/key_block-inl.hpp"
 #include "kernels/simd/query_rows.hpp"
@@ -217,18 +218,21 @@ class FewQueries {
   using KeyOp = typename Numbers::template KeyOp<kBlock>;
   using D = hn::ScalableTag<L>;
   static constexpr bool kWhole = kBlock * sizeof(L) > 16;
+
+ public:
   static constexpr int kKeys = kWhole ? kBlock / kVectors : kBlock;  // of a query in a row of scores
   static constexpr int kScoreVectors = kWhole ? 1 : kVectors;        // a row
-  using Layout = QueriesInBlocks<L, kKeys>;
+  using Layout = QueriesInBlocks<L, kKeys>;                          // of their lanes
+
+ private:
   static constexpr int kBlockColumns = kBlock * Numbers::kPair;  // that a block stands for in the first product
   static constexpr int kTileKeys = kWhole ? kKeys : kAccumulators / kVectors;
   static constexpr int kTileRows = kTileKeys / kKeys;
   // Whole vectors of as many keys at a time as there are queries: a prefetcher in hardware follows lines in order. Of
   // bytes, which are few lines, as many as fold together: their conversions are a long chain.
-  static constexpr int kProductKeys =
-      !kWhole            ? kTileKeys
-      : Numbers::kScaled ? std::min({4, kKeys, kAccumulators / kVectors})
-                         : std::min<int>(kVectors, 16 / sizeof(L));
+  static constexpr int kProductKeys = !kWhole            ? kTileKeys
+                                      : Numbers::kScaled ? std::min({4, kKeys, kAccumulators / kVectors})
+                                                         : std::min<int>(kVectors, 16 / sizeof(L));
   static constexpr int kMostRows =
       kAccumulators / 2;  // of a product with values, whose columns are at least two vectors
   using Blocks = KeyBlocks<T, Key, false>;
@@ -260,8 +264,32 @@ class FewQueries {
     pack();
   }
 
-  Blocks blocks(std::int64_t kv_head, std::int64_t block_keys) const {
-    return Blocks(input_, kv_head, block_keys, kTileKeys, kBlockColumns, lanes() * Numbers::kPair, false);
+  Blocks blocks(std::int64_t kv_head, std::int64_t block_keys) const { return blocks_of(input_, kv_head, block_keys); }
+  // Of other keys and values of the same widths.
+  static Blocks blocks_of(const AttentionInput<T>& input, std::int64_t kv_head, std::int64_t block_keys) {
+    return Blocks(input, kv_head, block_keys, kTileKeys, kBlockColumns, lanes() * Numbers::kPair, false);
+  }
+
+  // Calls take(first key, scores, v) for the scores of all keys of the block, in units of log 2, kKeys keys at a time:
+  // vector v of their lanes (query, key). A key behind the last has -infinity.
+  template <class Take>
+  HWY_INLINE void each_score(const KeyBlock<T, Key>& block, const Take& take) {
+    for (std::int64_t row = 0; row * kKeys < block.count; ++row) {
+#pragma GCC unroll 2
+      for (int v = 0; v < kScoreVectors; ++v) {
+        take(row * kKeys, hn::LoadU(D(), scratch_.row(row) + v * lanes()), v);
+      }
+    }
+  }
+  // Makes those scores.
+  void score(const KeyBlock<T, Key>& block) {
+    RowsAhead ahead = ahead_of_keys(block);
+    score_all(block, ahead);
+    for (std::int64_t key = block.count; key % kKeys != 0; ++key) {
+      L* row = scratch_.row(key / kKeys);
+      for (std::int64_t lane = key % kKeys; lane < kScoreVectors * lanes(); lane += kKeys)
+        row[lane] = -std::numeric_limits<L>::infinity();
+    }
   }
 
   void add(const KeyBlock<T, Key>& block) {
@@ -325,46 +353,55 @@ class FewQueries {
     }
   }
 
-  bool take_weights_of(const KeyBlock<T, Key>& block) {
-    const std::int64_t key_tiles = round_up(block.count, kTileKeys) / kTileKeys;
-    const std::int64_t steps = key_tiles * (kWhole ? kTileKeys / kProductKeys : steps_);
-    RowsAhead ahead = sparse_ ? RowsAhead(block.next_keys, steps, kSparsely) : RowsAhead(block.values, steps, kDensely);
-    const auto score_tile_relative_to = [&](const L* r, std::int64_t t, const auto& emit) KNOWSCALE_INLINE_ATTR {
-      const Key* keys = block.tile_rows(t, kTileKeys);
-      const std::int64_t stride = block.tile_stride(t, kTileKeys);
-      const auto product = [&](std::int64_t first, const auto& take) KNOWSCALE_INLINE_ATTR {
-        constexpr int kEmitKeys = kWhole ? 1 : kBlock;
-        const auto run = [&](auto asking) KNOWSCALE_INLINE_ATTR {
-          return outer_product<kProductKeys, kVectors, 1, kEmitKeys>(KeyOp(), steps_, keys + first * stride, stride,
-                                                                     kBlockColumns, queries_.data(), queries_.cols(),
-                                                                     FromZero<KeyOp>(), take, asking);
-        };
-        if constexpr (kWhole) {
-          run(NothingAhead());
-          ahead.next();
-        } else {
-          ahead = run(ahead);
-        }
-      };
-      const auto relative = [&](auto scores, int v, int row) KNOWSCALE_ATTR {
-        const auto to = hn::LoadU(D(), r + v * lanes());
-        if constexpr (Numbers::kScaled) {
-          return hn::MulSub(scores, Layout::per_key(block.key_scales + t * kTileKeys + row * kKeys), to);
-        } else {
-          return hn::Sub(scores, to);
-        }
+  std::int64_t key_tiles(const KeyBlock<T, Key>& block) const { return round_up(block.count, kTileKeys) / kTileKeys; }
+  RowsAhead ahead_of_keys(const KeyBlock<T, Key>& block) const {
+    const std::int64_t steps = key_tiles(block) * (kWhole ? kTileKeys / kProductKeys : steps_);
+    return sparse_ ? RowsAhead(block.next_keys, steps, kSparsely) : RowsAhead(block.values, steps, kDensely);
+  }
+
+  // The scores of tile t relative to r, as emit(row of the tile, v, scores).
+  template <class Emit>
+  HWY_INLINE void score_tile_relative_to(const KeyBlock<T, Key>& block, const L* r, std::int64_t t, RowsAhead& ahead,
+                                         const Emit& emit) const {
+    const Key* keys = block.tile_rows(t, kTileKeys);
+    const std::int64_t stride = block.tile_stride(t, kTileKeys);
+    const auto product = [&](std::int64_t first, const auto& take) KNOWSCALE_INLINE_ATTR {
+      constexpr int kEmitKeys = kWhole ? 1 : kBlock;
+      const auto run = [&](auto asking) KNOWSCALE_INLINE_ATTR {
+        return outer_product<kProductKeys, kVectors, 1, kEmitKeys>(KeyOp(), steps_, keys + first * stride, stride,
+                                                                   kBlockColumns, queries_.data(), queries_.cols(),
+                                                                   FromZero<KeyOp>(), take, asking);
       };
       if constexpr (kWhole) {
-        emit(Constant<0>(), Constant<0>(), relative(whole_sums(product), 0, 0));
+        run(NothingAhead());
+        ahead.next();
       } else {
-        product(0, [&](auto row, auto v, auto... sums) KNOWSCALE_ATTR {
-          constexpr int kRow = decltype(row)::value / kBlock;
-          emit(Constant<kRow>(), v, relative(fold(sums...), decltype(v)::value, kRow));
-        });
+        ahead = run(ahead);
       }
     };
-    const auto score_tile = [&](std::int64_t t, const auto& emit)
-                                KNOWSCALE_INLINE_ATTR { score_tile_relative_to(state().stabiliser, t, emit); };
+    const auto relative = [&](auto scores, int v, int row) KNOWSCALE_ATTR {
+      const auto to = hn::LoadU(D(), r + v * lanes());
+      if constexpr (Numbers::kScaled) {
+        return hn::MulSub(scores, Layout::per_key(block.key_scales + t * kTileKeys + row * kKeys), to);
+      } else {
+        return hn::Sub(scores, to);
+      }
+    };
+    if constexpr (kWhole) {
+      emit(Constant<0>(), Constant<0>(), relative(whole_sums(product), 0, 0));
+    } else {
+      product(0, [&](auto row, auto v, auto... sums) KNOWSCALE_ATTR {
+        constexpr int kRow = decltype(row)::value / kBlock;
+        emit(Constant<kRow>(), v, relative(fold(sums...), decltype(v)::value, kRow));
+      });
+    }
+  }
+
+  bool take_weights_of(const KeyBlock<T, Key>& block) {
+    RowsAhead ahead = ahead_of_keys(block);
+    const auto score_tile = [&](std::int64_t t, const auto& emit) KNOWSCALE_INLINE_ATTR {
+      score_tile_relative_to(block, state().stabiliser, t, ahead, emit);
+    };
     const auto store = [&] {
       if constexpr (Numbers::kScaled) {
         return StoreScaledWeights<L, kScoreVectors, Layout>{scratch_.data(), block.value_scales};
@@ -373,15 +410,21 @@ class FewQueries {
       }
     }();
     if (block.position == nullptr && all_seen<Layout, kScoreVectors>(state()) &&
-        take_weights<Layout, kTileRows, kScoreVectors, kExactDegree<L>, Numbers::kScaled>(state(), key_tiles, score_tile, store)) {
+        take_weights<Layout, kTileRows, kScoreVectors, kExactDegree<L>, Numbers::kScaled>(state(), key_tiles(block),
+                                                                                          score_tile, store)) {
       return true;
     }
     if (visible_limit(input_.mask, rows_.query_index(rows_.count - 1), block.begin, block.count) == 0) return false;
-    for (std::int64_t t = 0; t < key_tiles; ++t) {
-      score_tile_relative_to(zeros(), t, StoreScores<L, kScoreVectors>{scratch_.row(t * kTileRows)});
-    }
-    restabilise_all(block, key_tiles * kTileRows, store);
+    score_all(block, ahead);
+    restabilise_all(block, key_tiles(block) * kTileRows, store);
     return true;
+  }
+
+  // The scores of the block, as they are, to scratch_.
+  void score_all(const KeyBlock<T, Key>& block, RowsAhead& ahead) {
+    for (std::int64_t t = 0; t < key_tiles(block); ++t) {
+      score_tile_relative_to(block, zeros(), t, ahead, StoreScores<L, kScoreVectors>{scratch_.row(t * kTileRows)});
+    }
   }
 
   // The sums of a tile, lanes (query, key), of products of whole vectors, key after key as they lie.

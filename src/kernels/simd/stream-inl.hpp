@@ -17,7 +17,7 @@
 #include "kernels/simd/attention.hpp"
 #include "kernels/simd/stream.hpp"
 #if HWY_TARGET != HWY_SCALAR  // which has no 128-bit blocks
-#include "kernels/simd/few_queries-inl.hpp"
+#include "kernels/simd/screened_queries-inl.hpp"
 #endif
 #include "kernels/simd/many_queries-inl.hpp"
 #include "kernels/threads.hpp"
@@ -79,6 +79,32 @@ bool stream_past_bytes(const Pass<float>& stream) {
   return false;
 }
 
+// Keys that matter alone; kNumbers, kNumberBlock: of the queries past these. False where nothing can be screened.
+template <int kVectors, int kBlock, int kNumbers, int kNumberBlock>
+bool stream_past_screened(const Pass<float>& stream) {
+  using Rough = FewQueries<float, FewBytes<Precision::int8>, kVectors, kBlock>;
+  using Exact = FewQueries<float, FewSingleNumbers<float>, kNumbers, kNumberBlock>;
+  if (!Rough::in_place(stream.input.shape)) return false;
+  ScreenedQueries<Rough, Exact>(stream).run();
+  return true;
+}
+inline bool stream_past_screened(const Pass<float>& stream) {
+  const AttentionInput<float>& input = stream.input;
+  if (!input.screen || !input.mask.hides_nothing() || stream.slack == kNoSlack || !fit_integers(stream)) return false;
+  const std::int64_t rows = stream.rows.count;
+#if HWY_HAVE_SCALABLE || HWY_MAX_BYTES == 16
+  if (rows <= static_cast<std::int64_t>(hn::Lanes(hn::ScalableTag<float>())) / 4) {
+    return stream_past_screened<1, 4, 1, 4>(stream);
+  }
+#else
+  constexpr int kWhole = HWY_MAX_BYTES / sizeof(float);
+  if (rows == 1) return stream_past_screened<1, kWhole, 1, kWhole>(stream);
+  if (rows == 2) return stream_past_screened<2, kWhole, 2, kWhole>(stream);
+  if (rows <= 4) return stream_past_screened < 4, kWhole, kWhole == 8 ? 2 : 4, kWhole == 8 ? 4 : kWhole > (stream);
+#endif
+  return false;
+}
+
 template <class Numbers, int kVectors, int kBlock, class T>
 void stream_past_few(const Pass<T>& stream) {
   using InPlace = FewQueries<T, Numbers, kVectors, kBlock>;
@@ -99,6 +125,7 @@ void stream_past_few(const Pass<T>& stream) {
   using Numbers = std::conditional_t<std::is_same_v<T, Bf16>, FewBf16, FewSingleNumbers<L>>;
   constexpr int kLargestBlock = 16 / sizeof(L);
   if constexpr (std::is_same_v<T, float>) {
+    if (stream_past_screened(stream)) return;
     const StoredRows<float>& keys = stream.input.keys;
     if (keys.in_bytes() && (keys.bytes.layout.format == Precision::int8 ? stream_past_bytes<Precision::int8>(stream)
                                                                         : stream_past_bytes<Precision::fp8>(stream))) {
