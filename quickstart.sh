@@ -66,7 +66,7 @@ cores=$(nproc)
 [ "$cores" -ge 2 ] || cores=2 # the campaign compares one rank with two
 say "measuring on $cores ranks"
 status=0
-for study in wordnet kernels growth models sentences; do choices+=(--set "$study.knowledge=\"$knowledge\""); done
+for study in wordnet formats kernels growth models sentences; do choices+=(--set "$study.knowledge=\"$knowledge\""); done
 run_ranks "$root/scripts/launch.sh" "$cores" "$root/build/release/knowscale" run "$root/bench/campaigns/quickstart.toml" \
   "${choices[@]}" -o "$file" "$@" || status=$?
 [ -f "$file" ] || exit "$status"

@@ -17,7 +17,7 @@ import pandas as pd
 from . import machines, roles
 from .printable import printable
 
-SCHEMAS = (5, 6)  # that are read: 6 has the roles of columns
+SCHEMAS = (5, 6, 7)  # that are read: 6 has the roles of columns, 7 knowledge in 8 bits
 KINDS = {"whole number": "iu", "number": "iuf"}  # as numpy calls them
 # The columns that are read, by table; others are carried along.
 COLUMNS = {

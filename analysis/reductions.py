@@ -17,7 +17,7 @@ NATURAL = {  # where a reduction leaves the result, unless placement says otherw
     **dict.fromkeys(["reduce_scatter", "all_to_all", "ring", "ring_q"], "sharded"),
 }
 MOVED = {"replicated": "gathered", "sharded": "sliced"}  # to lie so
-STATE_NUMBER = {"f32": 4, "bf16": 4, "f16": 4, "f64": 8}  # w, bytes
+STATE_NUMBER = {"f32": 4, "bf16": 4, "f16": 4, "f64": 8, "int8": 4, "fp8": 4}  # w, bytes
 VARIANTS = {"query_tile": "tiles of", "chunk": "chunks of", "node_size": "nodes of", "transport": "by"}  # in labels
 FEWEST_SIZES = 3
 FEWEST_SAMPLES = 6  # fewer bound no median with 95 %

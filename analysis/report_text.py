@@ -43,10 +43,19 @@ def case_lines(cases: pd.DataFrame) -> pd.DataFrame:
                 "speed-up": f"{strong[case['case']]:.2f}" if case["case"] in strong.index else "",
                 "of bound": f"{100 * case['fraction_of_bound']:.0f} % {case['bound']}",
                 "error": f"{case['error']:.1e}",
+                "off f32": shown(case, "quantisation_error", ".1e"),
+                "keys read": shown(case, "keys_read", ".1%"),
                 "result": "VALID" if case["valid"] == 1 else f"INVALID: {case['reason']}",
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    return table.drop(columns=[name for name in ("off f32", "keys read") if name in table and not table[name].any()])
+
+
+def shown(case: pd.Series, column: str, form: str) -> str:
+    """A number that not every case has, nor every file."""
+    value = case.get(column, float("nan"))
+    return "" if pd.isna(value) else format(value, form)
 
 
 def table_lines(cases: pd.DataFrame) -> list[str]:

@@ -76,15 +76,23 @@ std::string aligned(const std::vector<Row>& rows) {
 
 std::string share(double part, double whole) { return whole > 0 ? fmt::format("{:.1f} %", 100 * part / whole) : "-"; }
 
-// What the columns of a result are called; of copies only where there are any.
-Row result_names(bool copies) {
+// What only some cases have.
+struct Shown {
+  bool copies = false, quantised = false, screened = false;
+};
+
+// What the columns of a result are called.
+Row result_names(const Shown& shown) {
   Row names = {"median", "95 % interval", "rate", "of bound", "exchange"};
-  if (copies) names.emplace_back("copies");
-  for (const char* name : {"error", "bound", "result"}) names.emplace_back(name);
+  if (shown.copies) names.emplace_back("copies");
+  if (shown.screened) names.emplace_back("keys read");
+  for (const char* name : {"error", "bound"}) names.emplace_back(name);
+  if (shown.quantised) names.emplace_back("off f32");
+  names.emplace_back("result");
   return names;
 }
 
-Row result_cells(const Table& cases, std::size_t row, bool copies) {
+Row result_cells(const Table& cases, std::size_t row, const Shown& shown) {
   const double median = real_at(cases, "seconds_median", row);
   const bool valid = cases.values<std::int64_t>("valid")[row] == 1;
   Row cells = {
@@ -94,9 +102,15 @@ Row result_cells(const Table& cases, std::size_t row, bool copies) {
       with_prefix(real_at(cases, "flops", row) / median, "FLOP/s"),
       fmt::format("{} {}", share(real_at(cases, "fraction_of_bound", row), 1), text_at(cases.column("bound"), row)),
       share(real_at(cases, "exchange", row), median)};
-  if (copies) cells.push_back(share(real_at(cases, "copy", row), median));
+  if (shown.copies) cells.push_back(share(real_at(cases, "copy", row), median));
+  const auto if_any = [&](const char* column, const auto& text) {
+    const double value = real_at(cases, column, row);
+    cells.push_back(std::isnan(value) ? "-" : text(value));
+  };
+  if (shown.screened) if_any("keys_read", [](double value) { return share(value, 1); });
   cells.push_back(fmt::format("{:.1e}", real_at(cases, "error", row)));
   cells.push_back(fmt::format("{:.1e}", real_at(cases, "error_bound", row)));
+  if (shown.quantised) if_any("quantisation_error", [](double value) { return fmt::format("{:.1e}", value); });
   cells.push_back(valid ? "VALID" : "INVALID: " + text_at(cases.column("reason"), row));
   return cells;
 }
@@ -120,13 +134,16 @@ std::string study_table(const Table& cases, const std::vector<std::size_t>& memb
   }
   std::vector<Row> rows(1, Row{"case"});
   for (const Column* column : shown) rows[0].push_back(column->name);
-  const bool copies =
-      std::any_of(members.begin(), members.end(), [&](std::size_t row) { return real_at(cases, "copy", row) > 0; });
-  for (const std::string& name : result_names(copies)) rows[0].push_back(name);
+  const auto any = [&](const char* column) {
+    return std::any_of(members.begin(), members.end(),
+                       [&](std::size_t row) { return real_at(cases, column, row) > 0; });
+  };
+  const Shown what = {any("copy"), any("quantisation_error"), any("keys_read")};
+  for (const std::string& name : result_names(what)) rows[0].push_back(name);
   for (const std::size_t i : members) {
     Row row = {text_at(cases.column("case"), i)};
     for (const Column* column : shown) row.push_back(text_at(*column, i) == "0" ? "-" : file_part(text_at(*column, i)));
-    for (const std::string& cell : result_cells(cases, i, copies)) row.push_back(cell);
+    for (const std::string& cell : result_cells(cases, i, what)) row.push_back(cell);
     rows.push_back(row);
   }
   return shared + '\n' + aligned(rows);

@@ -155,7 +155,7 @@ FOREIGN = {
 def result(path, **changed):
     columns = {"case": [1, 2], "study": np.array([b"s", b"s"]), **changed}
     with h5py.File(path, "w") as file:
-        file.attrs.update({"schema_version": 6, "config_hash": "abc", "campaign": "test", "knowscale_version": "0"})
+        file.attrs.update({"schema_version": 7, "config_hash": "abc", "campaign": "test", "knowscale_version": "0"})
         group = file.create_group("cases")
         group.attrs["columns"] = " ".join(name for name in columns if name != "twice")
         if "twice" in columns:

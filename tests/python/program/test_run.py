@@ -25,7 +25,7 @@ def test_a_run_is_valid_and_says_so_once_at_the_end(knowscale, campaign, tmp_pat
     assert final_lines(done.out) == [done.out.splitlines()[-1]] == ["knowscale: VALID cases=6 skipped=0 file=out.h5"]
     assert re.search(r"\[6/6\] .* left", done.err)
     with h5py.File(tmp_path / "out.h5") as file:
-        assert file.attrs["schema_version"] == 6
+        assert file.attrs["schema_version"] == 7
         cases = file["cases"]
         assert list(cases["case"][:]) == [1, 2, 3, 4, 5, 6]
         assert all(cases["valid"][:] == 1)
