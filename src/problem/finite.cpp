@@ -8,13 +8,13 @@
 
 #include "core/error.hpp"
 #include "core/precision.hpp"
-#include "problem/h5_dataset.hpp"
+#include "problem/vectors.hpp"
 
 namespace knowscale {
 namespace {
 
 double number_at(const std::string& path, const char* dataset, std::int64_t row, std::int64_t column) {
-  const h5::Dataset data(h5::open_read_only(path), dataset, h5::Content::numbers, 2);
+  const Vectors data(h5::open_read_only(path), dataset);
   Matrix<double> numbers(1, column + 1);
   data.read({row, row + 1}, numbers);
   return numbers(0, column);
@@ -42,7 +42,7 @@ void require_finite(MatrixView<const T> numbers, const std::string& path, const 
 template <class T>
 void check_numbers(const std::string& path, const char* dataset, RowRange rows, std::int64_t columns) {
   constexpr std::int64_t kBlock = std::int64_t{1} << 20;  // numbers
-  const h5::Dataset data(h5::open_read_only(path), dataset, h5::Content::numbers, 2);
+  const Vectors data(h5::open_read_only(path), dataset);
   const std::int64_t step = std::max<std::int64_t>(kBlock / std::max<std::int64_t>(columns, 1), 1);
   for (std::int64_t begin = rows.begin; begin < rows.end; begin += step) {
     const RowRange block = {begin, std::min(begin + step, rows.end)};

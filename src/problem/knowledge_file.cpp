@@ -10,12 +10,13 @@
 #include "core/half.hpp"
 #include "problem/h5_dataset.hpp"
 #include "problem/unreadable.hpp"
+#include "problem/vectors.hpp"
 
 namespace knowscale {
 namespace {
 
 constexpr const char* kFormat = "knowscale knowledge set";
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kFormatVersion = 2;  // 1: without scales
 
 using h5::Content;
 using h5::Dataset;
@@ -39,13 +40,14 @@ void require_format(const h5::Id& file, const std::string& path) {
   require(ours, ExitStatus::resource, ours ? "" : path + ": " + why_no_knowledge(file));
   if (!h5::has_attribute(file, "format_version")) return;
   const std::int64_t version = h5::read_integer(file, "format_version");
-  require(version == kFormatVersion, ExitStatus::resource,
-          fmt::format("{}: is a knowledge set of format_version {}, and this knowscale reads {}: {}", path, version,
+  require(version >= 1 && version <= kFormatVersion, ExitStatus::resource,
+          fmt::format("{}: is a knowledge set of format_version {}, and this knowscale reads 1 to {}: {}", path, version,
                       kFormatVersion, version > kFormatVersion ? "use a later knowscale" : "build the file again"));
 }
 
 // Refuses a dataset that has not so many rows and columns.
-void require_size(const Dataset& data, std::int64_t rows, std::int64_t columns, const char* says) {
+template <class Data>
+void require_size(const Data& data, std::int64_t rows, std::int64_t columns, const char* says) {
   if (data.rows() == rows && data.columns() == columns) return;
   data.refuse(fmt::format("is {} x {}, not {} x {} as it should be by {}: build the file again", data.rows(),
                           data.columns(), rows, columns, says));
@@ -81,8 +83,10 @@ KnowledgeFile inspect_knowledge_file(const std::string& path) {
   info.has_values = h5::exists(file, "values");
   info.has_labels = h5::exists(file, "labels");
   const char* says = "the attributes count and dimension";
-  require_size(Dataset(file, "keys", Content::numbers, 2), info.count, info.dimension, says);
-  if (info.has_values) require_size(Dataset(file, "values", Content::numbers, 2), info.count, info.dimension, says);
+  const Vectors keys(file, "keys");
+  require_size(keys, info.count, info.dimension, says);
+  info.in_bytes = keys.scaled();
+  if (info.has_values) require_size(Vectors(file, "values"), info.count, info.dimension, says);
   if (info.has_labels) require_size(Dataset(file, "labels", Content::texts, 1), info.count, 1, "the attribute count");
   if (h5::exists(file, "sequences")) inspect_sequences(file, info);
   return info;
@@ -94,10 +98,10 @@ void read_knowledge_rows(const std::string& path, const char* dataset, RowRange 
   const h5::Id access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose), transfer(H5Pcreate(H5P_DATASET_XFER), H5Pclose);
   h5::check(H5Pset_fapl_mpio(access, comm.handle(), MPI_INFO_NULL), path, "be opened through MPI-IO");
   h5::Id file;
-  std::optional<Dataset> data;
+  std::optional<Vectors> data;
   comm.together([&] { require_regular_file(path); });  // apart: the next call is collective where it is not refused
   comm.together([&] { file = h5::open_read_only(path, access); });
-  comm.together([&] { data.emplace(file, dataset, Content::numbers, 2); });
+  comm.together([&] { data.emplace(file, dataset); });
   // A chunk that cannot be unpacked stops its rank alone.
   const H5FD_mpio_xfer_t mode = data->plain() ? H5FD_MPIO_COLLECTIVE : H5FD_MPIO_INDEPENDENT;
   h5::check(H5Pset_dxpl_mpio(transfer, mode), path, "be read through MPI-IO");

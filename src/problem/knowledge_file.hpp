@@ -20,6 +20,7 @@ struct KnowledgeFile {
   std::int64_t count = 0;      // vectors
   std::int64_t dimension = 0;  // of a vector
   bool has_values = false;
+  bool in_bytes = false;  // keys are numbers with scales
   bool has_labels = false;
   std::int64_t sequences = 0;
   std::int64_t tokens = 0;  // of all sequences

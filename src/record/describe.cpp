@@ -21,6 +21,7 @@ std::string describe_knowledge(const std::string& path) {
   std::string out = fmt::format("{}: knowledge set \"{}\"\n", printable(path), printable(file.name));
   out += fmt::format("  vectors    {} of dimension {} (f32, {} B)\n", file.count, file.dimension,
                      file.count * file.dimension * 4);
+  if (file.in_bytes) out += "  numbers    int8 with scales\n";
   out += fmt::format("  values     {}\n", file.has_values ? "of their own" : "the keys themselves");
   out += fmt::format("  sequences  {} with {} tokens\n", file.sequences, file.tokens);
   out += fmt::format("  source     {}\n  licence    {}\n", printable(file.source), printable(file.licence));

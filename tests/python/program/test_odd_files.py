@@ -56,7 +56,7 @@ ATTRIBUTES = {
     "beyond 64 bits": ({"count": np.uint64(2**64 - 1)}, "attribute count is 18446744073709551615"),
     "a compound": ({"count": np.array((1, 2), dtype=[("a", "i4"), ("b", "i4")])}, "is a compound"),
     "negative": ({"count": -1}, "has -1 vectors"),
-    "a later version": ({"format_version": 99}, "format_version 99, and this knowscale reads 1"),
+    "a later version": ({"format_version": 99}, "format_version 99, and this knowscale reads 1 to 2"),
     "of other bytes": ({"name": np.bytes_(b"caf\xe9")}, ""),
 }
 
