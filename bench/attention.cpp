@@ -30,9 +30,9 @@ struct Size {
 };
 
 // Many queries of one head and of several, a long sequence against itself, few queries, a width between powers of 2.
-constexpr Size kSizes[] = {{1, 512, 65536, 64},  {1, 512, 32768, 128}, {8, 512, 8192, 64},
-                           {1, 2048, 2048, 64},  {1, 512, 65536, 80},  {1, 512, 65536, 96},
-                           {1, 16, 1 << 20, 64}, {1, 4, 1 << 20, 64},  {1, 1, 1 << 20, 64}};
+constexpr Size kSizes[] = {{1, 512, 65536, 64}, {1, 512, 32768, 128}, {8, 512, 8192, 64},   {1, 2048, 2048, 64},
+                           {1, 512, 65536, 80}, {1, 512, 65536, 96},  {1, 16, 1 << 20, 64}, {1, 4, 1 << 20, 64},
+                           {1, 1, 1 << 20, 64}, {1, 4, 1 << 20, 128}, {1, 1, 1 << 20, 128}};
 
 template <class T>
 Matrix<T> random_matrix(std::int64_t rows, std::int64_t cols, Draw draw, const Threads& threads) {
@@ -47,6 +47,36 @@ Matrix<T> random_matrix(std::int64_t rows, std::int64_t cols, Draw draw, const T
   });
   return matrix;
 }
+
+// Keys or values as the format has them.
+template <class T>
+class Rows {
+ public:
+  Rows(Precision precision, const Size& size, Draw draw, const Threads& threads) {
+    numbers_ = random_matrix<T>(size.m, size.heads * size.d, draw, threads);
+    view_ = numbers_.view();
+    if constexpr (std::is_same_v<T, float>) {
+      if (!in_bytes(precision)) return;
+      const ByteLayout layout = {precision, size.heads, size.d};
+      bytes_ = ByteMatrix(layout, Matrix<std::uint8_t>(size.m, layout.record_bytes()));
+      threads.parallel_for(threads.count(), [&](std::int64_t part) {
+        const RowRange mine = row_range(size.m, threads.count(), part);
+        for (std::int64_t i = mine.begin; i < mine.end; ++i) bytes_.set_row(i, numbers_.row(i));
+      });
+      numbers_ = {};
+      view_ = bytes_.view();
+    }
+  }
+  const StoredRows<T>& view() const { return view_; }
+  std::int64_t stored_bytes() const {
+    return view_.in_bytes() ? view_.bytes.records.size() : view_.size() * static_cast<std::int64_t>(sizeof(T));
+  }
+
+ private:
+  Matrix<T> numbers_;
+  ByteMatrix bytes_;
+  StoredRows<T> view_;
+};
 
 // FLOP/s of the format's products and bytes/s of a plain read, now.
 struct Rates {
@@ -74,17 +104,16 @@ class RatesNow {
 };
 
 template <class T>
-void attention(benchmark::State& state, const Kernel& kernel, Size size, int thread_count) {
+void attention(benchmark::State& state, const Kernel& kernel, Precision precision, Size size, int thread_count) {
   const Threads threads(thread_count);
   const HeadShape shape = {size.heads, size.heads, size.d, size.d};
   const std::int64_t width = size.heads * size.d;
   const Matrix<T> queries = random_matrix<T>(size.n, width, Draw::queries, threads);
-  const Matrix<T> keys = random_matrix<T>(size.m, width, Draw::keys, threads);
-  const Matrix<T> values = random_matrix<T>(size.m, width, Draw::values, threads);
+  const Rows<T> keys(precision, size, Draw::keys, threads), values(precision, size, Draw::values, threads);
   const double scale = 1 / std::sqrt(static_cast<double>(size.d));
   Partial<Accumulator<T>> out(size.n, shape);
   const double flops = 4.0 * static_cast<double>(size.heads * size.n * size.m * size.d);
-  const double bytes = static_cast<double>((keys.size() + values.size()) * static_cast<std::int64_t>(sizeof(T)));
+  const auto bytes = static_cast<double>(keys.stored_bytes() + values.stored_bytes());
   RatesNow<T> rates(threads);
   std::vector<double> of_fma, of_read;
   Rates before = rates.measure();
@@ -112,16 +141,16 @@ void attention(benchmark::State& state, const Kernel& kernel, Size size, int thr
 }
 
 template <class T>
-void register_all() {
-  for (const Kernel& kernel : kernels_of(precision_of<T>)) {
+void register_all(Precision precision) {
+  for (const Kernel& kernel : kernels_of(precision)) {
     if (kernel.name == "reference") continue;
     for (const Size size : kSizes) {
       for (const int threads : {1, 2}) {
-        const std::string name = std::string(kernel.name) + '/' + std::string(name_of(precision_of<T>)) + '/' +
+        const std::string name = std::string(kernel.name) + '/' + std::string(name_of(precision)) + '/' +
                                  std::to_string(size.heads) + 'x' + std::to_string(size.n) + 'x' +
                                  std::to_string(size.m) + 'x' + std::to_string(size.d) +
                                  "/threads:" + std::to_string(threads);
-        benchmark::RegisterBenchmark(name.c_str(), attention<T>, kernel, size, threads)
+        benchmark::RegisterBenchmark(name.c_str(), attention<T>, kernel, precision, size, threads)
             ->UseManualTime()
             ->Unit(benchmark::kMillisecond);
       }
@@ -136,8 +165,8 @@ int main(int argc, char** argv) {
   if (const std::string warning = knowscale::blas::narrow_code_path(); !warning.empty()) {
     std::fprintf(stderr, "warning: %s\n", warning.c_str());
   }
-  for (const knowscale::Precision precision : knowscale::kUnscaled) {
-    knowscale::with_type_of(precision, []<class T>(T) { knowscale::register_all<T>(); });
+  for (const knowscale::Precision precision : knowscale::kPrecisions) {
+    knowscale::with_type_of(precision, [&]<class T>(T) { knowscale::register_all<T>(precision); });
   }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;

@@ -89,7 +89,7 @@ TEST(Campaign, RefusalsNameKeyValueAndRemedy) {
       {kSmall + "sequence = \"natural\"\n", "sequence = ", "\"replicated\" or \"sharded\""},
       {kSmall + "lengths = \"some\"\n", "lengths = ", "\"equal\", \"random\" or \"sentences\""},
       {kSmall + "top_k = [1, 2]\n", "top_k = ", "not a list"},
-      {kSmall + "precision = \"f8\"\n", "precision = ", "\"f32\", \"f64\", \"bf16\" or \"f16\""},
+      {kSmall + "precision = \"f8\"\n", "precision = ", "\"f32\", \"f64\", \"bf16\", \"f16\", \"int8\" or \"fp8\""},
       {kSmall + "scale = -1\n", "scale = -1", "above 0"},
       {kSmall + "scale = inf\n", "scale = inf", "above 0"},
       {kSmall + "scaling = \"both\"\n", "scaling = ", "\"weak\""},

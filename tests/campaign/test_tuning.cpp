@@ -60,7 +60,8 @@ TEST(Tuning, SaysWhatEveryWayReached) {
 TEST(Tuning, RefusesMistakesByPlaceAndRemedy) {
   EXPECT_EQ(refusal(with("key_bytes = 65536", "key_bytes = 0")),
             "t.toml:11: key_bytes = 0 in [[way]]: give a whole number of at least 1 and at most 1073741824");
-  EXPECT_NE(refusal(with("precision = \"bf16\"", "precision = \"f8\"")).find("give \"f32\", \"f64\", \"bf16\", \"f16\", \"int8\" or"),
+  EXPECT_NE(refusal(with("precision = \"bf16\"", "precision = \"f8\""))
+                .find("give \"f32\", \"f64\", \"bf16\", \"f16\", \"int8\" or"),
             std::string::npos);
   EXPECT_NE(refusal(with("sparsely = true\n", "")).find("t.toml:6: a [[way]] without sparsely"), std::string::npos);
   EXPECT_NE(refusal(with("in_lanes", "in_lane")).find("unknown key \"in_lane\" in [[way]]"), std::string::npos);
@@ -89,7 +90,11 @@ TEST(Tuning, EveryAlternativeIsAnotherOne) {
   for (const Precision precision : kPrecisions) {
     for (std::size_t rows = 0; rows < simd::kRowCounts.size(); ++rows) {
       const std::vector<simd::Way> ways = simd::alternatives(precision, rows);
-      EXPECT_GT(ways.size(), 5U);
+      if (in_bytes(precision) && simd::kRowCounts[rows].least > 4) {
+        EXPECT_EQ(ways.size(), 1U);  // copied, as f32
+        continue;
+      }
+      EXPECT_GE(ways.size(), 5U);
       EXPECT_EQ(ways.front(), simd::ways_of_hardware().of(precision, simd::kRowCounts[rows].least));
       for (std::size_t i = 0; i < ways.size(); ++i) {
         for (std::size_t j = 0; j < i; ++j) EXPECT_FALSE(ways[i] == ways[j]) << i << ' ' << j;

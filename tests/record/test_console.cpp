@@ -64,6 +64,7 @@ TEST(CaseTable, TellsRowsApartByEveryKeyWithARole) {
     a.study = b.study = "s";
     a.model = b.model = "knowledge";
     a.on_device = b.on_device = a.attends_to_tokens = b.attends_to_tokens = true;
+    if (key.name == "exact") a.precision = b.precision = Precision::int8;
     if (key.name == "model") {
       b.model = "self";
     } else if (std::holds_alternative<Flag>(key.kind)) {

@@ -30,6 +30,16 @@ bool wide_beside_a_small_cache() {
 #endif
 }
 
+// Of the widest vectors that this processor and build have.
+std::int64_t vector_bytes() {
+#if HWY_ARCH_X86
+  const auto targets = hwy::SupportedTargets();
+  return (targets & HWY_AVX3) != 0 ? 64 : (targets & HWY_AVX2) != 0 ? 32 : 16;
+#else
+  return 16;
+#endif
+}
+
 Ways& current() {
   static Ways ways = ways_of_hardware();
   return ways;
@@ -82,6 +92,8 @@ std::vector<Way> alternatives(Precision precision, std::size_t row_class) {
   const auto add = [&](Way way) {
     if (std::find(all.begin(), all.end(), way) == all.end()) all.push_back(way);
   };
+  const RowCounts& rows = kRowCounts[row_class];
+  if (in_bytes(precision) && rows.least > 4) return all;  // copied to numbers, as f32 likes them
   if (row_class == kMany) {
     const CacheSizes& caches = cache_sizes();
     for (const std::int64_t sixths : {2, 3, 6, 9})
@@ -90,13 +102,14 @@ std::vector<Way> alternatives(Precision precision, std::size_t row_class) {
       add({usual.sparsely, usual.in_lanes, usual.key_bytes, caches.l2 * eighths / 8});
     return all;
   }
-  for (const bool other : {false, true}) {
-    for (const std::int64_t kib : {4, 8, 16, 32, 64}) {
-      Way way = {usual.sparsely, usual.in_lanes, kib << 10, usual.query_bytes};
-      // Whole vectors are for up to 4 rows, lanes for more than that in most formats.
-      (kRowCounts[row_class].most <= 4 ? way.sparsely : way.in_lanes) ^= other;
-      add(way);
-    }
+  const std::int64_t bytes = vector_bytes(), lanes = bytes / (precision == Precision::f64 ? 8 : 4);
+  const bool whole_vectors = bytes > 16 && rows.most <= (bytes == 64 || in_bytes(precision) ? 4 : 2);
+  const bool in_lanes_too = lanes / 2 < rows.most && rows.least <= lanes && !in_bytes(precision);
+  for (const std::int64_t kib : {4, 8, 16, 32, 64}) {
+    const Way way = {usual.sparsely, usual.in_lanes, kib << 10, usual.query_bytes};
+    add(way);
+    if (whole_vectors) add({!usual.sparsely, usual.in_lanes, way.key_bytes, usual.query_bytes});
+    if (in_lanes_too) add({usual.sparsely, !usual.in_lanes, way.key_bytes, usual.query_bytes});
   }
   return all;
 }

@@ -56,7 +56,8 @@ struct Ways {
 // What the hardware says.
 const Ways& ways_of_hardware();
 
-// What may be better for a class of rows, the hardware's own first.
+// What may be better for a class of rows, the hardware's own first. Each goes another way here: none is the same code
+// as another one.
 std::vector<Way> alternatives(Precision precision, std::size_t row_class);
 
 // That of this process: the hardware's, until other ones are taken. Not while a kernel runs.
