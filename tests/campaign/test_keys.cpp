@@ -16,7 +16,7 @@ TEST(Keys, HaveTheRolesThatComparisonsRestOn) {
   for (const CaseKey& key : case_keys()) names[key.role].insert(std::string(key.name));
   const std::map<Role, std::set<std::string>> expected = {
       {Role::problem, {"tag", "knowledge", "scaling", "m", "n", "d", "batch", "lengths"}},
-      {Role::model, {"model", "precision", "causal", "hidden", "heads", "kv_heads", "scale"}},
+      {Role::model, {"model", "precision", "exact", "causal", "hidden", "heads", "kv_heads", "scale"}},
       {Role::method, {"kernel", "query_block", "key_block"}},
       {Role::exchange, {"reduction", "placement", "overlap", "query_tile", "chunk", "node_size", "transport"}},
       {Role::place, {"sequence", "threads", "ranks"}},
@@ -28,7 +28,8 @@ TEST(Keys, RecordADashWhereACaseHasNoUseForThem) {
   Case c;
   c.reduction = kUnused;
   c.attends_to_tokens = c.on_device = false;
-  for (const char* name : {"overlap", "causal", "transport"}) EXPECT_EQ(text_of(case_key(name).recorded(c)), "-");
+  for (const char* name : {"overlap", "causal", "transport", "exact"})
+    EXPECT_EQ(text_of(case_key(name).recorded(c)), "-");
   c.reduction = "packed";
   c.attends_to_tokens = c.on_device = true;
   EXPECT_EQ(text_of(case_key("overlap").recorded(c)), "no");
