@@ -7,6 +7,7 @@ usage() {
 test.sh: installs what is missing, builds, and runs every test.
 
   ./test.sh [-h] [--sanitize] [options of ctest, e.g. -R mpi]
+  ./test.sh --arm [options of scripts/test_arm.sh]
 
 ctest (unit tests, the MPI tests in one launch of 8 oversubscribed ranks, knowscale verify, the include graph, a
 consumer of the installed package), pytest (analysis, data, scripts, the program from outside), shellcheck. Where there
@@ -16,6 +17,7 @@ device.
 With --sanitize: ctest and the program from outside under AddressSanitizer and UndefinedBehaviorSanitizer, in
 build/sanitize; leaks count, but for those of libraries that tests/sanitize/leaks.txt names. Takes hours on 2 cores, the
 most of them verify on the emulated device: leave it out with -E emulated_verify.
+With --arm: kernels of the host for 64-bit Arm (NEON, SVE) under an emulator.
 TEXT
 }
 
@@ -34,6 +36,7 @@ preset=release
 configuration=(-DKNOWSCALE_TESTS=ON -DKNOWSCALE_BENCH=ON -DKNOWSCALE_WERROR="${CI:+ON}")
 case "${1:-}" in
   -h | --help) usage; exit 0 ;;
+  --arm) shift; exec "$root/scripts/test_arm.sh" "$@" ;;
   --sanitize)
     shift
     preset=sanitize

@@ -63,10 +63,10 @@ inline constexpr T kRounder = sizeof(T) == 4 ? T(0x1.8p23) : T(0x1.8p52);
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V clamp_exponent(D d, V x) {
   const V least = hn::Set(d, static_cast<hn::TFromD<D>>(kLeastExponent<hn::TFromD<D>>));
-#if HWY_TARGET == HWY_SCALAR
-  return hn::IfThenElse(hn::Lt(x, least), least, x);
-#else
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
   return hn::Max(least, x);  // in this order: x86 returns the second of two operands where either is NaN
+#else
+  return hn::IfThenElse(hn::Lt(x, least), least, x);  // Arm's maximum is the number
 #endif
 }
 
