@@ -68,9 +68,6 @@ class Rows {
     }
   }
   const StoredRows<T>& view() const { return view_; }
-  std::int64_t stored_bytes() const {
-    return view_.in_bytes() ? view_.bytes.records.size() : view_.size() * static_cast<std::int64_t>(sizeof(T));
-  }
 
  private:
   Matrix<T> numbers_;
@@ -113,7 +110,7 @@ void attention(benchmark::State& state, const Kernel& kernel, Precision precisio
   const double scale = 1 / std::sqrt(static_cast<double>(size.d));
   Partial<Accumulator<T>> out(size.n, shape);
   const double flops = 4.0 * static_cast<double>(size.heads * size.n * size.m * size.d);
-  const auto bytes = static_cast<double>(keys.stored_bytes() + values.stored_bytes());
+  const auto bytes = static_cast<double>(keys.view().stored_bytes() + values.view().stored_bytes());
   RatesNow<T> rates(threads);
   std::vector<double> of_fma, of_read;
   Rates before = rates.measure();

@@ -22,11 +22,14 @@ struct StoredRows : MatrixView<const T> {
   StoredRows() = default;
   StoredRows(MatrixView<const T> numbers) : MatrixView<const T>(numbers) {}
   StoredRows(MatrixView<T> numbers) : MatrixView<const T>(numbers) {}
-  StoredRows(const ByteRows& stored)
-    requires std::is_same_v<T, float>
-      : MatrixView<const T>{nullptr, stored.records.rows, stored.layout.heads * stored.layout.width, 0}, bytes(stored) {}
+  StoredRows(const ByteRows& stored) requires std::is_same_v<T, float>
+      : MatrixView<const T>{nullptr, stored.records.rows, stored.layout.heads* stored.layout.width, 0}, bytes(stored) {}
 
   bool in_bytes() const { return bytes.layout.heads > 0; }
+  // In memory, of rows without gaps.
+  std::int64_t stored_bytes() const {
+    return in_bytes() ? bytes.records.size() : this->size() * static_cast<std::int64_t>(sizeof(T));
+  }
   // Whether they are the same rows, not only equal ones.
   bool are(const StoredRows& other) const {
     return this->data == other.data && bytes.records.data == other.bytes.records.data;

@@ -82,10 +82,7 @@ class Rows {
   // What lies in memory.
   std::span<const double> memory() const {
     const void* data = view_.in_bytes() ? static_cast<const void*>(view_.bytes.records.data) : view_.data;
-    return {static_cast<const double*>(data), static_cast<std::size_t>(stored_bytes() / 8)};
-  }
-  std::int64_t stored_bytes() const {
-    return view_.in_bytes() ? view_.bytes.records.size() : view_.size() * static_cast<std::int64_t>(sizeof(T));
+    return {static_cast<const double*>(data), static_cast<std::size_t>(view_.stored_bytes() / 8)};
   }
 
  private:
@@ -132,7 +129,7 @@ class Workload {
     }
     const auto rows = static_cast<double>(range.rows), keys = static_cast<double>(range.keys);
     const double share = keys / static_cast<double>(keys_.view().rows);
-    const double of_read = 2 * share * static_cast<double>(keys_.stored_bytes()) / taken / read_,
+    const double of_read = 2 * share * static_cast<double>(keys_.view().stored_bytes()) / taken / read_,
                  of_fma = 4 * rows * keys * kWidth / taken / fma_;
     tuned.reached = std::max(of_read, of_fma);
     tuned.rate = of_read > of_fma ? "read" : "FMA";
