@@ -15,7 +15,7 @@ namespace knowscale {
 // Keys of one kind, of all ranks.
 struct KeysShape {
   std::int64_t count = 0;
-  bool separate_values = true;   // values travel beside keys
+  bool separate_values = true;    // values travel beside keys
   std::int64_t number_bytes = 0;  // of a number of theirs, 0: as of queries
   std::int64_t head_bytes = 0;    // beside its numbers, of a head of a row
 };

@@ -87,7 +87,8 @@ struct Model {
 
   // With knowledge of that precision.
   bool computes(Precision precision) const {
-    return prepare.has(unscaled(precision)) && (!in_bytes(precision) || (structure.reads_knowledge() && !structure.recurrent));
+    return prepare.has(unscaled(precision)) &&
+           (!in_bytes(precision) || (structure.reads_knowledge() && !structure.recurrent));
   }
 };
 

@@ -28,8 +28,8 @@ class Prepared : public AttentionModel<T> {
         attended_(problem.queries.rows, problem.c.d),
         to_sequence_(this->template softmax<A>(constant(queries_),
                                                {this->token_keys(constant(token_keys_), constant(token_values_))})),
-        to_knowledge_(this->template softmax<A>(constant(queries_),
-                                                {this->template knowledge_keys<A>(constant(keys_), constant(values_))})) {}
+        to_knowledge_(this->template softmax<A>(
+            constant(queries_), {this->template knowledge_keys<A>(constant(keys_), constant(values_))})) {}
 
   Phases run() override {
     this->tokens_.gather();

@@ -40,9 +40,10 @@ void require_format(const h5::Id& file, const std::string& path) {
   require(ours, ExitStatus::resource, ours ? "" : path + ": " + why_no_knowledge(file));
   if (!h5::has_attribute(file, "format_version")) return;
   const std::int64_t version = h5::read_integer(file, "format_version");
-  require(version >= 1 && version <= kFormatVersion, ExitStatus::resource,
-          fmt::format("{}: is a knowledge set of format_version {}, and this knowscale reads 1 to {}: {}", path, version,
-                      kFormatVersion, version > kFormatVersion ? "use a later knowscale" : "build the file again"));
+  require(
+      version >= 1 && version <= kFormatVersion, ExitStatus::resource,
+      fmt::format("{}: is a knowledge set of format_version {}, and this knowscale reads 1 to {}: {}", path, version,
+                  kFormatVersion, version > kFormatVersion ? "use a later knowscale" : "build the file again"));
 }
 
 // Refuses a dataset that has not so many rows and columns.

@@ -20,9 +20,10 @@ Vectors::Vectors(const h5::Id& file, const std::string& dataset) : numbers_(file
   scales_.emplace(file, name, h5::Content::numbers, 2);
   const std::int64_t each = scales_->columns();
   if (scales_->rows() != rows() || each < 1 || columns() % each != 0) {
-    scales_->refuse(fmt::format("is {} x {}, beside {} x {} numbers: it is to have as many rows, and columns that divide "
-                                "theirs: build the file again",
-                                scales_->rows(), each, rows(), columns()));
+    scales_->refuse(
+        fmt::format("is {} x {}, beside {} x {} numbers: it is to have as many rows, and columns that divide "
+                    "theirs: build the file again",
+                    scales_->rows(), each, rows(), columns()));
   }
 }
 

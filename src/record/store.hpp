@@ -22,8 +22,8 @@
 
 namespace knowscale {
 
-// 2: query_block, key_block; 3: how ranks exchange; 4: sequences, /symmetry, /attended; 5: devices; 6: roles of columns;
-// 7: knowledge in 8 bits
+// 2: query_block, key_block; 3: how ranks exchange; 4: sequences, /symmetry, /attended; 5: devices; 6: roles of
+// columns; 7: knowledge in 8 bits
 inline constexpr std::int64_t kSchemaVersion = 7;
 
 // The tables of a result file.

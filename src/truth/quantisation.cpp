@@ -109,9 +109,9 @@ Matrix<double> absolute_bounds(const Problem<float>& problem, const std::vector<
     const double moved = 2 * score[static_cast<std::size_t>(s)];
     for (std::int64_t j = 0; j < bounds.cols(); ++j) {
       const bool open = magnitude.open[static_cast<std::size_t>(s)];
-      bounds(s, j) = open ? std::numeric_limits<double>::infinity()
-                          : (std::expm1(moved) + rounded) * magnitude.rows.value(s, j) +
-                                std::exp(moved) * off.rows.value(s, j);
+      bounds(s, j) =
+          open ? std::numeric_limits<double>::infinity()
+               : (std::expm1(moved) + rounded) * magnitude.rows.value(s, j) + std::exp(moved) * off.rows.value(s, j);
     }
   }
   return bounds;

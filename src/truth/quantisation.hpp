@@ -5,7 +5,8 @@
 // query q is off by E = max_k b sum_c |q_c| r_kc at most, a weight by a factor e^2E (numerator and denominator), and
 //   |y' - y| <= (e^2E - 1) sum_k w_k |v_k| + e^2E sum_k w_k r_k
 // with the weights w and values v of the bytes. Where a model multiplies values or means of them by matrices, by the
-// absolute values of their numbers. That is the worst case; roundings that are independent of each other stay far below.
+// absolute values of their numbers. That is the worst case; roundings that are independent of each other stay far
+// below.
 #pragma once
 
 #include <limits>

@@ -51,10 +51,12 @@ void compute_tile(const AttentionInput<T>& input, RowRange tile, std::int64_t he
   for (std::int64_t begin = range.begin; begin < range.end; begin += key_block) {
     const RowRange block = {begin, std::min(begin + key_block, range.end)};
     const MatrixView<T> tile_scores = {scores.data(), tile.size(), block.size(), scores.cols()};
-    gemm_transposed<T>(static_cast<T>(input.scale), queries, block_of(input.keys, shape.key_dim, block, key_copy), T{0}, tile_scores);
+    gemm_transposed<T>(static_cast<T>(input.scale), queries, block_of(input.keys, shape.key_dim, block, key_copy), T{0},
+                       tile_scores);
     hide(input.mask, tile.begin, block.begin, tile_scores);
     softmax_block(tile_scores, out);
-    gemm<T>(T{1}, tile_scores, block_of(input.values, shape.value_dim, block, value_copy), T{1}, out.slice_cols(0, shape.value_dim));
+    gemm<T>(T{1}, tile_scores, block_of(input.values, shape.value_dim, block, value_copy), T{1},
+            out.slice_cols(0, shape.value_dim));
   }
 }
 

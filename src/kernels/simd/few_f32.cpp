@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Few queries past keys and values in f32 and in 8 bits, beside stream_f32.cpp because they take as long to compile as all the rest
-// of it.
+// Few queries past keys and values in f32 and in 8 bits, beside stream_f32.cpp because they take as long to compile as
+// all the rest of it.
 #include "kernels/targets.hpp"
 
 #undef HWY_TARGET_INCLUDE

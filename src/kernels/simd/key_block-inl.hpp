@@ -123,8 +123,7 @@ HWY_NOINLINE void dequantise_rows(const ByteRows& from, std::int64_t head, Matri
       const std::uint8_t* bytes = from.bytes(i, head);
       const float scale = from.scale(i, head);
       const auto scales = hn::Set(d, scale_of_lanes<kFormat>(scale));
-      for (; j + lanes <= width; j += lanes)
-        hn::StoreU(hn::Mul(scales, decoded_lanes<kFormat>(bytes + j)), d, row + j);
+      for (; j + lanes <= width; j += lanes) hn::StoreU(hn::Mul(scales, decoded_lanes<kFormat>(bytes + j)), d, row + j);
       for (; j < width; ++j) row[j] = scale * decoded(kFormat, bytes[j]);
     }
     std::fill(row + j, row + to.cols, 0.0f);

@@ -123,8 +123,7 @@ class StepOfB<Op, 3> {
 };
 // Two that are converted are so once, before the first row.
 template <class Op>
-  requires(Op::kConverts)
-class StepOfB<Op, 2> {
+requires(Op::kConverts) class StepOfB<Op, 2> {
  public:
   HWY_INLINE explicit StepOfB(const typename Op::B* HWY_RESTRICT b)
       : first_(held(Op::load(b, 0))), second_(held(Op::load(b, 1))) {}

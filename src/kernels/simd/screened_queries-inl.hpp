@@ -53,7 +53,8 @@ class ScreenedQueries {
                       pass.input.shape.value_dim};
     of_kept_.keys = kept_keys_.view();
     of_kept_.values = own_values() ? of_kept_.keys : StoredRows<float>(kept_values_.view());
-    below_ = static_cast<float>(24 + std::log2(static_cast<double>(std::max<std::int64_t>(pass.input.screen.of_keys, 1))));
+    below_ =
+        static_cast<float>(24 + std::log2(static_cast<double>(std::max<std::int64_t>(pass.input.screen.of_keys, 1))));
     set_radii();
     std::fill_n(highest(), lanes_.cols(), -std::numeric_limits<float>::infinity());
   }
